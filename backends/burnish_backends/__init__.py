@@ -1,0 +1,1 @@
+"""The backends that come with Burnish: one file or folder each."""

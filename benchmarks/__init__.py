@@ -1,0 +1,1 @@
+"""Measurements of Burnish, alone and beside its peers; see README.md."""

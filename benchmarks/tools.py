@@ -1,0 +1,70 @@
+"""The optimizers that are compared, each as one function from model file to model file.
+
+Every tool runs with its default settings and is imported inside its own function, so that a child
+process that measures one tool never pays for another.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Tool:
+    """One optimizer.
+
+    Attributes:
+        name: its import name; also how it is named on the command line and in results.
+        distribution: its name as a Python distribution, for the version.
+        run: reads the model at the first path and writes the result to the second.
+    """
+
+    name: str
+    distribution: str
+    run: Callable[[Path, Path], None]
+
+    def version(self) -> str:
+        """The installed version, ``"from source"`` for a bare checkout, or ``"not installed"``."""
+        try:
+            return importlib.metadata.version(self.distribution)
+        except importlib.metadata.PackageNotFoundError:
+            found = importlib.util.find_spec(self.name) is not None
+            return "from source" if found else "not installed"
+
+
+def _burnish(source: Path, destination: Path) -> None:
+    from burnish.driver import optimize
+    from burnish.saving import save
+
+    model, _ = optimize(source, passes="O2")
+    save(model, destination)
+
+
+def _onnxslim(source: Path, destination: Path) -> None:
+    import onnx
+
+    onnxslim = importlib.import_module("onnxslim")  # it has no type information
+    onnx.save(onnxslim.slim(str(source)), str(destination))
+
+
+def _onnxsim(source: Path, destination: Path) -> None:
+    import onnx
+
+    onnxsim = importlib.import_module("onnxsim")  # it has no type information
+    model, _ = onnxsim.simplify(str(source))
+    onnx.save(model, str(destination))
+
+
+TOOLS: dict[str, Tool] = {
+    tool.name: tool
+    for tool in (
+        Tool("burnish", "burnish", _burnish),
+        Tool("onnxslim", "onnxslim", _onnxslim),
+        Tool("onnxsim", "onnxsim", _onnxsim),
+    )
+}

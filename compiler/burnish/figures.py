@@ -1,0 +1,162 @@
+"""The numbers of a model: nodes, parameters, bytes, multiply-accumulates.
+
+Multiply-accumulates follow the usual convention: one for each product that is summed, in
+convolutions, matrix products and recurrent layers; elementwise work is not counted. They are a
+number, or a polynomial in the symbolic dimensions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from burnish.ir import Model, Node, TensorProtocol, Value, attribute, scopes
+from burnish.shapes import Shapes
+from burnish.symbolic import Dim, has_unknown
+
+__all__ = ["Figures", "Meter", "measure", "node_macs"]
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What a model amounts to.
+
+    Attributes:
+        nodes: nodes of all scopes.
+        parameters: elements of all initializers.
+        bytes: bytes of all initializers.
+        macs: multiply-accumulates of one run, loops counted once; None when shapes are missing.
+    """
+
+    nodes: int
+    parameters: int
+    bytes: int
+    macs: Dim | None
+
+    def json(self) -> dict[str, Any]:
+        """As plain values; symbolic counts as text."""
+        macs = self.macs if self.macs is None or isinstance(self.macs, int) else str(self.macs)
+        return {
+            "nodes": self.nodes,
+            "parameters": self.parameters,
+            "bytes": self.bytes,
+            "macs": macs,
+        }
+
+
+def _dims(value: Value | None, shapes: Shapes) -> tuple[Dim, ...] | None:
+    shape = None if value is None else shapes.shape(value)
+    return None if shape is None or any(map(has_unknown, shape)) else shape
+
+
+def _product(dims: tuple[Dim, ...]) -> Dim:
+    total: Dim = 1
+    for dim in dims:
+        total = total * dim
+    return total
+
+
+def _conv(node: Node, shapes: Shapes) -> Dim | None:
+    weight, result = _dims(node.inputs[1], shapes), _dims(node.outputs[0], shapes)
+    return None if weight is None or result is None else _product(result) * _product(weight[1:])
+
+
+def _conv_transpose(node: Node, shapes: Shapes) -> Dim | None:
+    weight, data = _dims(node.inputs[1], shapes), _dims(node.inputs[0], shapes)
+    return None if weight is None or data is None else _product(data) * _product(weight[1:])
+
+
+def _matmul(node: Node, shapes: Shapes) -> Dim | None:
+    left, result = _dims(node.inputs[0], shapes), _dims(node.outputs[0], shapes)
+    return None if not left or result is None else _product(result) * left[-1]
+
+
+def _gemm(node: Node, shapes: Shapes) -> Dim | None:
+    left, result = _dims(node.inputs[0], shapes), _dims(node.outputs[0], shapes)
+    if left is None or len(left) != 2 or result is None:
+        return None
+    return _product(result) * left[0 if attribute(node, "transA", 0) else 1]
+
+
+def _recurrent(node: Node, shapes: Shapes) -> Dim | None:
+    data = _dims(node.inputs[0], shapes)
+    weight, recurrence = _dims(node.inputs[1], shapes), _dims(node.inputs[2], shapes)
+    if data is None or len(data) != 3 or weight is None or recurrence is None:
+        return None
+    return data[0] * data[1] * (_product(weight) + _product(recurrence))
+
+
+def _attention(node: Node, shapes: Shapes) -> Dim | None:
+    query, key, value = (_dims(node.inputs[index], shapes) for index in range(3))
+    if query is None or key is None or value is None or len(query) < 3 or len(key) < 3:
+        return None
+    return _product(query) * key[-2] + _product(query[:-1]) * key[-2] * value[-1]
+
+
+_COUNTERS: dict[str, Callable[[Node, Shapes], Dim | None]] = {
+    "Attention": _attention,
+    "Conv": _conv,
+    "ConvInteger": _conv,
+    "ConvTranspose": _conv_transpose,
+    "Gemm": _gemm,
+    "GRU": _recurrent,
+    "LSTM": _recurrent,
+    "MatMul": _matmul,
+    "MatMulInteger": _matmul,
+    "RNN": _recurrent,
+}
+
+
+def node_macs(node: Node, shapes: Shapes) -> Dim | None:
+    """Multiply-accumulates of one run of ``node``; 0 when it multiplies no matrices."""
+    counter = _COUNTERS.get(node.op_type) if node.domain == "" else None
+    return 0 if counter is None else counter(node, shapes)
+
+
+class Meter:
+    """Counts a model again and again, and remembers what it counted."""
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self._macs: dict[Node, Dim] = {}
+        self._sizes: dict[TensorProtocol, tuple[int, int]] = {}
+
+    def measure(self, shapes: Shapes) -> Figures:
+        """Count the model as it stands."""
+        nodes = parameters = size = 0
+        macs: Dim | None = 0
+        for scope in scopes(self._model):
+            for value in scope.graph.initializers.values():
+                elements, taken = self._size(value)
+                parameters += elements
+                size += taken
+            nodes += len(scope.graph)
+            for node in scope.graph:
+                if node.op_type in _COUNTERS and macs is not None:
+                    found = self._node(node, shapes)
+                    macs = None if found is None else macs + found
+        return Figures(nodes, parameters, size, macs)
+
+    def _size(self, value: Value) -> tuple[int, int]:
+        held = value.const_value
+        if held is None:
+            return 0, 0
+        known = self._sizes.get(held)
+        if known is None:
+            known = self._sizes[held] = (held.size, held.nbytes)
+        return known
+
+    def _node(self, node: Node, shapes: Shapes) -> Dim | None:
+        known = self._macs.get(node)
+        if known is not None:
+            return known
+        found = node_macs(node, shapes)
+        if found is not None:
+            self._macs[node] = found
+        return found
+
+
+def measure(model: Model, shapes: Shapes) -> Figures:
+    """Count ``model`` once."""
+    return Meter(model).measure(shapes)

@@ -1,0 +1,389 @@
+"""Patterns over graphs: does this pattern stand here, and if not, why not.
+
+A pattern is written by calling operators on named variables::
+
+    def before(self, op, x, w, b, scale, bias, mean, var):
+        return op.BatchNormalization(op.Conv(x, w, b.optional), scale, bias, mean, var)
+
+Matching starts at the node that produces the pattern's (first) result and walks against the flow.
+It stays inside one graph: a producer in an outer graph is never part of a match, because a
+subgraph may run many times or not at all.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NoReturn, TypeAlias
+
+from burnish.ir import (
+    Array,
+    AttributeType,
+    DataType,
+    Node,
+    Scope,
+    Value,
+    attribute,
+    constant,
+    constant_array,
+    label,
+)
+from burnish.passdef import Context
+from burnish.symbolic import Dim
+
+__all__ = [
+    "COMMUTATIVE",
+    "Compiled",
+    "Declined",
+    "Match",
+    "Mismatch",
+    "NodePattern",
+    "PatternBuilder",
+    "ResultPattern",
+    "Variable",
+    "compile_pattern",
+    "matches",
+]
+
+COMMUTATIVE = frozenset(
+    {"Add", "And", "BitwiseAnd", "BitwiseOr", "BitwiseXor", "Equal", "Max", "Mean", "Min", "Mul"}
+    | {"Or", "Sum", "Xor"}
+)
+"""ONNX operators whose two operands may be exchanged (no schema says so)."""
+
+
+class Declined(Exception):
+    """A pattern stood here, but a condition did not hold; the message says which."""
+
+
+class Mismatch(Exception):
+    """What stands here is not what the rule is about; nothing needs to be said."""
+
+
+@dataclass(frozen=True, eq=False)
+class Variable:
+    """A value of the pattern, bound by name.
+
+    Attributes:
+        name: the parameter name in ``before``.
+        needs_constant: matches only values that are known constants.
+        may_miss: also matches an input that is absent.
+    """
+
+    name: str
+    needs_constant: bool = False
+    may_miss: bool = False
+
+    @property
+    def constant(self) -> Variable:
+        """This variable, matching constants only."""
+        return Variable(self.name, True, self.may_miss)
+
+    @property
+    def optional(self) -> Variable:
+        """This variable, matching also an absent input."""
+        return Variable(self.name, self.needs_constant, True)
+
+
+@dataclass(frozen=True, eq=False)
+class NodePattern:
+    """An operator of the pattern.
+
+    Attributes:
+        op_types: the operator types that fit.
+        domain: their domain.
+        inputs: patterns of the inputs; None is an absent input.
+        rest: whether further inputs may follow.
+        attributes: attribute values that must be equal.
+        name: how :meth:`Match.node` finds it; the operator type when not given.
+        shared: whether its results may have other readers; it then stays.
+    """
+
+    op_types: tuple[str, ...]
+    domain: str
+    inputs: tuple[Pattern | None, ...]
+    rest: bool
+    attributes: Mapping[str, object]
+    name: str
+    shared: bool
+
+
+@dataclass(frozen=True, eq=False)
+class ResultPattern:
+    """One result of an operator of the pattern; all of them, for a root, when index is None."""
+
+    node: NodePattern
+    index: int | None = 0
+
+
+Pattern: TypeAlias = Variable | ResultPattern
+
+
+class PatternBuilder:
+    """``op`` in ``before``: attribute access names an operator, a call makes a pattern.
+
+    Keywords with a leading underscore steer matching, all others are attributes that must be
+    equal: ``_name`` (see :class:`NodePattern`), ``_shared=True``, ``_outputs=n``, ``_domain``.
+    A final ``...`` as input lets any further inputs follow; ``_outputs=...`` makes a root that
+    stands for every result of the operator, however many it has.
+    """
+
+    def __getattr__(self, op_type: str) -> Callable[..., Any]:
+        return self.either(op_type)
+
+    def either(self, *op_types: str) -> Callable[..., Any]:
+        """An operator of any of these types."""
+
+        def build(*inputs: Any, **keywords: Any) -> Any:
+            outputs = keywords.pop("_outputs", 1)
+            node = NodePattern(
+                op_types,
+                keywords.pop("_domain", ""),
+                tuple(item for item in inputs if item is not ...),
+                bool(inputs) and inputs[-1] is ...,
+                {key: value for key, value in keywords.items() if not key.startswith("_")},
+                keywords.get("_name", op_types[0]),
+                keywords.get("_shared", False),
+            )
+            if outputs is ...:
+                return ResultPattern(node, None)
+            results = tuple(ResultPattern(node, index) for index in range(outputs))
+            return results[0] if outputs == 1 else results
+
+        return build
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A pattern ready to match.
+
+    Attributes:
+        roots: the results the replacement stands for; the first is where matching starts.
+        reach: how many nodes deep the pattern is.
+    """
+
+    roots: tuple[ResultPattern, ...]
+    reach: int
+
+
+def _depth(pattern: Pattern | None) -> int:
+    if not isinstance(pattern, ResultPattern):
+        return 0
+    return 1 + max((_depth(item) for item in pattern.node.inputs), default=0)
+
+
+def compile_pattern(before: Callable[..., Any]) -> Compiled:
+    """The pattern that ``before(op, *variables)`` describes.
+
+    Raises:
+        TypeError: when it does not return results of operators.
+    """
+    names = list(inspect.signature(before).parameters)[1:]
+    made = before(PatternBuilder(), *(Variable(name) for name in names))
+    roots = made if isinstance(made, tuple) else (made,)
+    if not roots or not all(isinstance(root, ResultPattern) for root in roots):
+        raise TypeError(f"{before.__qualname__} must return the result of an operator")
+    return Compiled(roots, max(_depth(root) for root in roots))
+
+
+@dataclass
+class Match:
+    """Where a pattern stands: its variables and nodes, and what is known of them.
+
+    Methods that ask for something that is not there decline the match, with the reason.
+    """
+
+    root: Node
+    scope: Scope
+    ctx: Context
+    values: dict[str, Value | None] = field(default_factory=dict)
+    nodes: dict[NodePattern, Node] = field(default_factory=dict)
+    included: list[Node] = field(default_factory=list)
+
+    def __getitem__(self, name: str) -> Value:
+        value = self.values.get(name)
+        if value is None:
+            raise Declined(f"{name} is absent")
+        return value
+
+    def get(self, name: str) -> Value | None:
+        """The value of an optional variable, or None when that input is absent."""
+        return self.values.get(name)
+
+    def const(self, name: str) -> Array:
+        """The constant array a variable holds."""
+        array = constant_array(self[name])
+        if array is None:
+            raise Declined(f"{name} is not a constant")
+        return array
+
+    def node(self, name: str) -> Node:
+        """The matched node of that operator type (or ``_name``)."""
+        for pattern, node in self.nodes.items():
+            if pattern.name == name:
+                return node
+        raise KeyError(name)
+
+    def attr(self, name: str, key: str, default: Any = None) -> Any:
+        """An attribute of the matched node ``name``."""
+        return attribute(self.node(name), key, default)
+
+    def shape(self, name: str) -> tuple[Dim, ...]:
+        """The shape of a variable, its rank known."""
+        return self.shape_of(self[name], name)
+
+    def shape_of(self, value: Value, called: str = "") -> tuple[Dim, ...]:
+        """The shape of any value, its rank known."""
+        shape = self.ctx.shapes.shape(value)
+        if shape is None:
+            raise Declined(f"the rank of {called or value.name} is not known")
+        return shape
+
+    def dtype(self, name: str) -> DataType:
+        """The element type of a variable."""
+        dtype = self.ctx.shapes.dtype(self[name])
+        if dtype is None:
+            raise Declined(f"the type of {name} is not known")
+        return dtype
+
+    @property
+    def opset(self) -> int:
+        """The ONNX opset in force here."""
+        return self.scope.opsets.get("", 0)
+
+    def require(self, holds: bool, why: str) -> None:
+        """Go on only if ``holds``; ``why`` says what is in the way otherwise."""
+        if not holds:
+            raise Declined(why)
+
+    def suppose(self, holds: bool) -> None:
+        """Go on only if ``holds``; otherwise the rule is not about this place, and says nothing.
+
+        An ``Add`` of a bias is no failed removal of a zero, so it deserves no remark.
+        """
+        if not holds:
+            raise Mismatch
+
+    def include(self, node: Node) -> None:
+        """Say that the replacement also stands for ``node``, which the pattern cannot spell.
+
+        The new nodes count it among their sources; it goes when nothing reads it any more.
+        """
+        parameter = refers_to_parameter(node)
+        if parameter is not None:
+            raise Declined(f"attribute {parameter} of {label(node)} is a function parameter")
+        self.included.append(node)
+
+    def decline(self, why: str) -> NoReturn:
+        """Do not rewrite here."""
+        raise Declined(why)
+
+
+_Goals: TypeAlias = tuple[tuple[Pattern, Value | None], ...]
+
+
+def _fits(pattern: NodePattern, node: Node, graph: object) -> bool:
+    if node.op_type not in pattern.op_types or node.domain != pattern.domain:
+        return False
+    if node.graph is not graph:
+        return False
+    return all(attribute(node, key) == value for key, value in pattern.attributes.items())
+
+
+def _pairings(pattern: NodePattern, node: Node) -> Iterator[_Goals]:
+    """The ways to pair the pattern's inputs with the node's: one, or two if it commutes."""
+    wanted = pattern.inputs
+    given = node.inputs
+    if len(given) > len(wanted) and not pattern.rest:
+        if any(value is not None for value in given[len(wanted) :]):
+            return
+    padded = (*given, *([None] * (len(wanted) - len(given))))
+    goals: list[tuple[Pattern, Value | None]] = []
+    for item, value in zip(wanted, padded, strict=False):
+        if item is None:
+            if value is not None:
+                return
+        else:
+            goals.append((item, value))
+    yield tuple(goals)
+    if len(goals) == 2 and len(given) == 2 and node.op_type in COMMUTATIVE:
+        (first, left), (second, right) = goals
+        if left is not right:
+            yield ((first, right), (second, left))
+
+
+def _bind_variable(match: Match, pattern: Variable, value: Value | None) -> bool:
+    if value is None:
+        if not pattern.may_miss:
+            return False
+    elif pattern.needs_constant and constant(value) is None:
+        return False
+    if pattern.name in match.values:
+        return match.values[pattern.name] is value
+    match.values[pattern.name] = value
+    return True
+
+
+def _solve(goals: _Goals, match: Match) -> Iterator[Match]:
+    """Every way to meet all goals; ``match`` is copied where ways part."""
+    while goals:
+        (pattern, value), goals = goals[0], goals[1:]
+        if isinstance(pattern, Variable):
+            if not _bind_variable(match, pattern, value):
+                return
+            continue
+        node = None if value is None else value.producer()
+        if node is None or value is None or value.index() != pattern.index:
+            return
+        yield from _solve_node(pattern.node, node, goals, match)
+        return
+    yield match
+
+
+def _solve_node(pattern: NodePattern, node: Node, goals: _Goals, match: Match) -> Iterator[Match]:
+    bound = match.nodes.get(pattern)
+    if bound is not None:
+        if bound is node:
+            yield from _solve(goals, match)
+        return
+    if not _fits(pattern, node, match.root.graph) or node in match.nodes.values():
+        return
+    for pairing in _pairings(pattern, node):
+        branch = Match(
+            match.root, match.scope, match.ctx, dict(match.values), {**match.nodes, pattern: node}
+        )
+        yield from _solve(pairing + goals, branch)
+
+
+def _other_roots(roots: tuple[ResultPattern, ...], match: Match) -> Iterator[Match]:
+    """Extend a match of the first root to the others, found through the values they share."""
+    if not roots:
+        yield match
+        return
+    root, later = roots[0], roots[1:]
+    if root.node in match.nodes:
+        yield from _other_roots(later, match)
+        return
+    for item in root.node.inputs:
+        shared = match.values.get(item.name) if isinstance(item, Variable) else None
+        if shared is None:
+            continue
+        for node in shared.consumers():
+            for found in _solve_node(root.node, node, (), match):
+                yield from _other_roots(later, found)
+        return
+
+
+def matches(pattern: Compiled, node: Node, scope: Scope, ctx: Context) -> Iterator[Match]:
+    """Every way ``pattern`` stands with ``node`` as its first result's producer."""
+    for found in _solve_node(pattern.roots[0].node, node, (), Match(node, scope, ctx)):
+        yield from _other_roots(pattern.roots[1:], found)
+
+
+def refers_to_parameter(node: Node) -> str | None:
+    """The name of an attribute of ``node`` whose value a function's caller gives, if any."""
+    for name, attr in node.attributes.items():
+        if attr.is_ref() or attr.type == AttributeType.UNDEFINED:
+            return name
+    return None

@@ -1,0 +1,183 @@
+"""What a pass is: a name, options, a promise about the numbers, and a way to change a model.
+
+A pass is a frozen dataclass: its fields are its options, so it prints as pipeline text and parses
+back. It sees the model and a :class:`Context`, nothing else.
+"""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+import enum
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+from burnish.ir import Model, Node, Scope, label, names_in_use, scopes
+from burnish.shapes import Shapes
+from burnish.target import Target
+
+__all__ = ["Context", "Exactness", "Fuel", "Names", "Pass", "Remark", "option_text"]
+
+
+class Exactness(enum.IntEnum):
+    """What a pass may do to the numbers of a model."""
+
+    BITWISE = 0
+    """The same bits."""
+    FLOAT = 1
+    """The same within rounding: sums and products may be formed in another order."""
+    LOSSY = 2
+    """Different on purpose; the user must allow it."""
+
+
+@dataclass(frozen=True)
+class Remark:
+    """Why something happened, or did not.
+
+    Attributes:
+        kind: ``applied``, ``declined``, or ``note``.
+        rule: the pass or rule that speaks.
+        where: the node it speaks of, as people name it.
+        why: the reason; may be empty for ``applied``.
+    """
+
+    kind: Literal["applied", "declined", "note"]
+    rule: str
+    where: str
+    why: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.rule} at {self.where}" + (f": {self.why}" if self.why else "")
+
+
+class Names:
+    """Hands out value names that no scope of the model uses."""
+
+    def __init__(self, taken: Iterable[str]) -> None:
+        self._taken = set(taken)
+        self._last: dict[str, int] = {}
+
+    def fresh(self, hint: str) -> str:
+        """A new name that starts with ``hint``; equal calls on equal models agree."""
+        name = hint
+        while name in self._taken or not name:
+            self._last[hint] = self._last.get(hint, 0) + 1
+            name = f"{hint}_{self._last[hint]}"
+        self._taken.add(name)
+        return name
+
+    def take(self, names: Iterable[str]) -> None:
+        """Count ``names`` as used from now on."""
+        self._taken.update(names)
+
+
+class Fuel:
+    """Counts rewrites, and refuses them after the last one allowed (for bisecting)."""
+
+    def __init__(self, limit: int | None = None) -> None:
+        self.limit = limit
+        self.spent = 0
+
+    def take(self) -> bool:
+        """Whether one more rewrite may happen; counts it if so."""
+        if self.limit is not None and self.spent >= self.limit:
+            return False
+        self.spent += 1
+        return True
+
+
+@dataclass
+class Context:
+    """All a pass may know besides the graph.
+
+    Attributes:
+        target: what the model is compiled for.
+        shapes: shapes and symbolic contents of values.
+        names: source of unused value names.
+        fuel: how many more rewrites may happen.
+    """
+
+    target: Target
+    shapes: Shapes
+    names: Names
+    fuel: Fuel = field(default_factory=Fuel)
+    _remarks: dict[Remark, None] = field(default_factory=dict)
+    _scopes: tuple[int, list[Scope]] | None = None
+
+    @classmethod
+    def of(cls, model: Model, target: Target, fuel: Fuel | None = None) -> Context:
+        """The context for ``model`` as it stands."""
+        return cls(target, Shapes(model), Names(names_in_use(model)), fuel or Fuel())
+
+    def scopes(self, model: Model) -> list[Scope]:
+        """Every scope of ``model``, outer first; found anew only after a change."""
+        if self._scopes is None or self._scopes[0] != self.fuel.spent:
+            self._scopes = (self.fuel.spent, list(scopes(model)))
+        return list(self._scopes[1])
+
+    def applies(self, rule: str, where: Node | str, why: str = "") -> bool:
+        """Ask before each change; a False answer means: leave this one as it is."""
+        if not self.fuel.take():
+            return False
+        self._add(Remark("applied", rule, where if isinstance(where, str) else label(where), why))
+        return True
+
+    def declined(self, rule: str, where: Node | str, why: str) -> None:
+        """Say why a change that nearly happened did not."""
+        self._add(Remark("declined", rule, where if isinstance(where, str) else label(where), why))
+
+    def note(self, rule: str, where: Node | str, why: str) -> None:
+        """Say something a person will want to know."""
+        self._add(Remark("note", rule, where if isinstance(where, str) else label(where), why))
+
+    def _add(self, remark: Remark) -> None:
+        self._remarks[remark] = None
+
+    def take_remarks(self) -> tuple[Remark, ...]:
+        """The remarks made since the last call, each once, in order."""
+        taken = tuple(self._remarks)
+        self._remarks.clear()
+        return taken
+
+
+def option_text(value: object) -> str:
+    """An option value as pipeline text."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, enum.Enum):
+        return value.name.lower()
+    if isinstance(value, tuple):
+        return "/".join(option_text(item) for item in value)
+    return str(value)
+
+
+class Pass(abc.ABC):
+    """One change a model may undergo; subclasses are frozen dataclasses.
+
+    Attributes:
+        name: how pipelines spell it, in kebab-case; the file has the same name.
+        exactness: the most it may do to the numbers.
+        counted: True when every change is announced through :meth:`Context.applies`, so that
+            no announcement means no change and the graph need not be observed again.
+    """
+
+    name: ClassVar[str]
+    exactness: ClassVar[Exactness] = Exactness.BITWISE
+    counted: ClassVar[bool] = False
+
+    @abc.abstractmethod
+    def run(self, model: Model, ctx: Context) -> None:
+        """Change ``model`` in place."""
+
+    @property
+    def spec(self) -> str:
+        """The pass as pipeline text, options that differ from their defaults included."""
+        if not dataclasses.is_dataclass(self):
+            return self.name
+        options = [
+            f"{item.name}={option_text(getattr(self, item.name))}"
+            for item in dataclasses.fields(self)
+            if getattr(self, item.name) != item.default
+        ]
+        return f"{self.name}{{{','.join(options)}}}" if options else self.name

@@ -1,0 +1,373 @@
+"""Rules and the worklist that applies them.
+
+A rule is local algebra: ``before => after, when``. The engine owns what every rule needs and
+most forget: it declines when an inner result has another reader (in a subgraph too) or is a graph
+output, when an attribute is a parameter of the surrounding function, when the new operator is not
+valid at the model's opset, and when type or shape of the result would change. It keeps names,
+remembers which source nodes a new node came from, and after a change looks again only at nodes
+near it, so time grows linearly with the graph.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, ClassVar
+
+from burnish.errors import PassError
+from burnish.graph import (
+    SOURCES,
+    Placement,
+    invalid_at_opset,
+    remove_unread,
+    replace_value,
+    sources_of,
+    why_not_replaceable,
+)
+from burnish.ir import (
+    Array,
+    Attr,
+    DataType,
+    Graph,
+    Model,
+    Node,
+    Scope,
+    TensorProtocol,
+    Value,
+    convert_attributes,
+    label,
+    make_tensor,
+)
+from burnish.match import (
+    Compiled,
+    Declined,
+    Match,
+    Mismatch,
+    compile_pattern,
+    matches,
+    refers_to_parameter,
+)
+from burnish.passdef import Context, Pass
+
+__all__ = ["Builder", "Rule", "RuleSet", "apply_rules"]
+
+
+class Builder:
+    """``op`` in ``after``: makes nodes and constants that join the graph only on commit."""
+
+    def __init__(self, match: Match, hint: str) -> None:
+        self.nodes: list[Node] = []
+        self.constants: list[Value] = []
+        self._match = match
+        self._hint = hint
+
+    def __getattr__(self, op_type: str) -> Callable[..., Any]:
+        def build(*inputs: Value | None, **keywords: Any) -> Any:
+            outputs = keywords.pop("_outputs", 1)
+            domain = keywords.pop("_domain", "")
+            attributes: list[Attr] = list(keywords.pop("_attributes", ()))
+            given = {key: value for key, value in keywords.items() if value is not None}
+            attributes.extend(convert_attributes(given))
+            node = Node(domain, op_type, inputs, attributes, num_outputs=outputs)
+            self.nodes.append(node)
+            return node.outputs[0] if outputs == 1 else tuple(node.outputs)
+
+        return build
+
+    def constant(
+        self,
+        array: Array | TensorProtocol,
+        hint: str | None = None,
+        dtype: DataType | None = None,
+    ) -> Value:
+        """A new constant; ``hint`` is what its name starts with."""
+        held = array if isinstance(array, TensorProtocol) else make_tensor(array, dtype)
+        name = self._match.ctx.names.fresh(hint or f"{self._hint}_constant")
+        value = Placement(self._match.scope).constant(held, name)
+        producer = value.producer()
+        if producer is None:
+            self.constants.append(value)
+        else:
+            self.nodes.append(producer)
+        return value
+
+    def discard(self) -> None:
+        """Forget everything made: the nodes stop reading the graph."""
+        for node in self.nodes:
+            for index in range(len(node.inputs)):
+                node.replace_input_with(index, None)
+
+
+class Rule(Pass):
+    """Local algebra, and a pass of its own.
+
+    Subclasses define ``before`` (see :mod:`burnish.match`), ``after``, and where needed ``when``.
+
+    Attributes:
+        title: how remarks name it; the class's pass name unless it belongs to a family.
+    """
+
+    counted: ClassVar[bool] = True
+    title: ClassVar[str] = ""
+
+    @abc.abstractmethod
+    def before(self, op: Any, *values: Any) -> Any:
+        """The pattern: what stands in the graph."""
+
+    def when(self, m: Match) -> None:
+        """Conditions; ``m.require(holds, why)`` declines with a reason."""
+
+    @abc.abstractmethod
+    def after(self, op: Any, m: Match) -> Any:
+        """The replacement for each result of the pattern: new or existing values."""
+
+    def run(self, model: Model, ctx: Context) -> None:
+        """Apply this rule alone."""
+        apply_rules(model, [self], ctx)
+
+
+class RuleSet(Pass):
+    """A family of rules under one law, applied together."""
+
+    counted: ClassVar[bool] = True
+    rules: ClassVar[tuple[type[Rule], ...]] = ()
+
+    def run(self, model: Model, ctx: Context) -> None:
+        """Apply the family."""
+        apply_rules(model, [rule() for rule in self.rules], ctx, family=self.name)
+
+
+class _Prepared:
+    """A rule with its compiled pattern."""
+
+    def __init__(self, rule: Rule, family: str | None) -> None:
+        self.rule = rule
+        self.pattern: Compiled = compile_pattern(rule.before)
+        self.title = rule.title or family or rule.name
+
+
+def apply_rules(
+    model: Model, rules: Sequence[Rule], ctx: Context, family: str | None = None
+) -> None:
+    """Apply ``rules`` in every scope until none of them fires.
+
+    Raises:
+        PassError: when a rule raises something unexpected, or rules undo each other for ever.
+    """
+    _Worklist(model, [_Prepared(rule, family) for rule in rules], ctx).run()
+
+
+class _Worklist:
+    def __init__(self, model: Model, rules: list[_Prepared], ctx: Context) -> None:
+        self.ctx = ctx
+        self.rules: dict[tuple[str, str], list[_Prepared]] = {}
+        for rule in rules:
+            node = rule.pattern.roots[0].node
+            for op_type in node.op_types:
+                self.rules.setdefault((node.domain, op_type), []).append(rule)
+        self.reach = max((rule.pattern.reach for rule in rules), default=1)
+        self.scopes: dict[Graph, Scope] = {scope.graph: scope for scope in ctx.scopes(model)}
+        self.queue: deque[Node] = deque()
+        self.queued: set[Node] = set()
+        self.unsorted: set[Graph] = set()
+        total = 0
+        for graph in self.scopes:
+            for node in graph:
+                total += 1
+                self.push(node)
+        self.allowed = 10 * total + 1000
+
+    def push(self, node: Node) -> None:
+        if (node.domain, node.op_type) in self.rules and node not in self.queued:
+            self.queued.add(node)
+            self.queue.append(node)
+
+    def push_readers(self, nodes: Iterable[Node], distance: int) -> None:
+        """Queue ``nodes`` and what reads them, up to ``distance`` nodes downstream."""
+        for node in nodes:
+            self.push(node)
+            if distance > 1:
+                for output in node.outputs:
+                    self.push_readers(output.consumers(), distance - 1)
+
+    def run(self) -> None:
+        while self.queue:
+            node = self.queue.popleft()
+            self.queued.discard(node)
+            graph = node.graph
+            if isinstance(graph, Graph) and graph in self.scopes:
+                self.visit(node, self.scopes[graph])
+        for graph in self.unsorted:
+            graph.sort()
+
+    def visit(self, node: Node, scope: Scope) -> None:
+        for rule in self.rules[node.domain, node.op_type]:
+            for match in matches(rule.pattern, node, scope, self.ctx):
+                if self.attempt(rule, match):
+                    return
+
+    def attempt(self, rule: _Prepared, match: Match) -> bool:
+        """Rewrite at ``match`` if everything holds; say why not otherwise."""
+        builder = Builder(match, match.root.outputs[0].name or "value")
+        try:
+            old, kept = self.replaced(rule, match)
+            rule.rule.when(match)
+            made = rule.rule.after(builder, match)
+            new = made if isinstance(made, tuple) else (made,)
+            self.check(match, builder, old, new)
+        except Mismatch:
+            builder.discard()
+            return False
+        except Declined as declined:
+            builder.discard()
+            self.ctx.declined(rule.title, match.root, str(declined))
+            return False
+        except Exception as error:
+            raise PassError(
+                f"rule {rule.title} failed: {type(error).__name__}: {error}",
+                where=label(match.root),
+                mend="please report it with the model; --passes without it goes round",
+            ) from error
+        if not self.ctx.applies(rule.title, match.root):
+            builder.discard()
+            return False
+        self.commit(match, builder, old, new, kept)
+        self.allowed -= 1
+        if self.allowed < 0:
+            raise PassError(f"rule {rule.title} does not come to rest", where=label(match.root))
+        return True
+
+    def replaced(self, rule: _Prepared, match: Match) -> tuple[list[Value], set[Node]]:
+        """The values the replacement stands for, and the matched nodes that stay.
+
+        Declines when another reader needs an inner result, or an attribute is not known.
+        """
+        old: list[Value] = []
+        for root in rule.pattern.roots:
+            results = match.nodes[root.node].outputs
+            old.extend(results if root.index is None else (results[root.index],))
+        kept: set[Node] = set()
+        members = set(match.nodes.values())
+        for pattern, node in match.nodes.items():
+            parameter = refers_to_parameter(node)
+            if parameter is not None:
+                match.decline(f"attribute {parameter} of {label(node)} is a function parameter")
+            for output in node.outputs:
+                if output in old:
+                    continue
+                outside = output.is_graph_output() or any(
+                    use.node not in members for use in output.uses()
+                )
+                if outside and not pattern.shared:
+                    reader = "is a graph output" if output.is_graph_output() else "has another reader"
+                    match.decline(f"{output.name} {reader}")
+                if outside:
+                    kept.add(node)
+        return old, kept
+
+    def check(
+        self, match: Match, builder: Builder, old: Sequence[Value], new: Sequence[Any]
+    ) -> None:
+        """Decline a replacement that is not valid here, or not of the same type and shape."""
+        if len(old) != len(new):
+            raise TypeError(f"{len(new)} replacements for {len(old)} results")
+        for node in builder.nodes:
+            why = invalid_at_opset(node, match.scope.opsets)
+            if why:
+                match.decline(why)
+        outputs: set[Value] = set()
+        for was, becomes in zip(old, new, strict=True):
+            why = why_not_replaceable(was, becomes, self.ctx.shapes)
+            if why:
+                match.decline(why)
+            if was.is_graph_output():
+                if becomes in outputs:
+                    match.decline(f"{was.name} and another graph output would be one value")
+                outputs.add(becomes)
+        one_root = all(value.producer() is match.root for value in old)
+        if not one_root and _depends_on(new, old, match):
+            match.decline("one result feeds the other")
+
+    def commit(
+        self,
+        match: Match,
+        builder: Builder,
+        old: Sequence[Value],
+        new: Sequence[Value],
+        kept: set[Node],
+    ) -> None:
+        graph = match.root.graph
+        assert isinstance(graph, Graph)
+        consumed = [node for node in match.nodes.values() if node not in kept]
+        consumed.extend(match.included)
+        sources = tuple(dict.fromkeys(name for node in consumed for name in sources_of(node)))
+        placement = Placement(match.scope)
+        for value in builder.constants:
+            graph.register_initializer(value)
+        for node in builder.nodes:
+            node.meta[SOURCES] = sources
+            placement.name_outputs(node, old[0], self.ctx.names)
+        names = [node.name for node in consumed]
+        one_root = all(value.producer() is match.root for value in old)
+        anchor = match.root if one_root else _last(graph, match.nodes.values())
+        graph.insert_before(anchor, builder.nodes)
+        if not one_root:
+            self.unsorted.add(graph)
+        readers = [reader for value in old for reader in value.consumers()]
+        made = set(builder.nodes)
+        for was, becomes in zip(old, new, strict=True):
+            replace_value(was, becomes, fresh=becomes.producer() in made)
+        removed_inputs = remove_unread(match.nodes.values())
+        _name_nodes(builder.nodes, consumed, names)
+        self.push_readers(builder.nodes, self.reach)
+        self.push_readers([node for node in readers if node.graph is not None], self.reach - 1)
+        for value in removed_inputs:
+            if value.producer() is None:
+                continue  # how many read an input or initializer is no rule's condition
+            consumers = value.consumers()
+            if len(consumers) == 1:
+                self.push_readers(consumers, self.reach)
+
+
+def _last(graph: Graph, nodes: Iterable[Node]) -> Node:
+    members = set(nodes)
+    last = None
+    for node in graph:
+        if node in members:
+            last = node
+    assert last is not None
+    return last
+
+
+def _depends_on(new: Sequence[Value], old: Sequence[Value], match: Match) -> bool:
+    """Whether what the replacement reads is computed from one of the results it replaces."""
+    targets = set(old)
+    pending = [value for value in match.values.values() if value is not None]
+    seen: set[Value] = set()
+    while pending:
+        value = pending.pop()
+        if value in targets:
+            return True
+        if value in seen:
+            continue
+        seen.add(value)
+        producer = value.producer()
+        if producer is not None:
+            pending.extend(item for item in producer.inputs if item is not None)
+    return False
+
+
+def _name_nodes(made: Sequence[Node], consumed: Sequence[Node], names: Sequence[str | None]) -> None:
+    """Give a new node the name of a consumed node of its type, so that diffs stay small."""
+    free = [
+        (node.op_type, name)
+        for node, name in zip(consumed, names, strict=True)
+        if name and node.graph is None
+    ]
+    for node in made:
+        for item in free:
+            if item[0] == node.op_type:
+                node.name = item[1]
+                free.remove(item)
+                break

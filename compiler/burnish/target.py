@@ -1,0 +1,88 @@
+"""What a model is compiled for: a backend, a device, an instruction set, and their limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from burnish.errors import InputError
+
+__all__ = ["TARGETS", "Limits", "Target", "parse_target"]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What passes may rely on.
+
+    Attributes:
+        highest_opset: the newest ONNX opset the target runs.
+        missing_ops: ONNX operators the target has no kernel for.
+        saturating_int8: whether u8*s8 products of neighbours are summed in saturating int16
+            (x86 without VNNI or AMX).
+        alignment: channel counts that fill the kernels are multiples of this.
+    """
+
+    highest_opset: int
+    missing_ops: frozenset[str] = frozenset()
+    saturating_int8: bool = False
+    alignment: int = 1
+
+
+@dataclass(frozen=True)
+class Target:
+    """A place a model will run.
+
+    Attributes:
+        name: the name users write, such as ``ort-cpu``.
+        backend: the backend that builds for it, by its registered name.
+        device: ``cpu``, ``cuda`` ...
+        about: one sentence for ``burnish targets``.
+        limits: what passes may rely on.
+        options: further ``key=value`` settings the backend understands.
+    """
+
+    name: str = "ort-cpu"
+    backend: str = "ort"
+    device: str = "cpu"
+    about: str = ""
+    limits: Limits = field(default_factory=lambda: Limits(highest_opset=26))
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        settings = ",".join(f"{key}={value}" for key, value in sorted(self.options.items()))
+        return f"{self.name}:{settings}" if settings else self.name
+
+
+TARGETS: tuple[Target, ...] = (
+    Target(
+        name="ort-cpu",
+        backend="ort",
+        device="cpu",
+        about="ONNX Runtime on this machine's processor",
+        limits=Limits(highest_opset=26),
+    ),
+)
+
+
+def parse_target(text: str) -> Target:
+    """Read ``name`` or ``name:key=value,...``.
+
+    Raises:
+        InputError: when no target has that name, or an option is not ``key=value``.
+    """
+    name, _, settings = text.partition(":")
+    options: dict[str, str] = {}
+    for setting in filter(None, settings.split(",")):
+        key, equals, value = setting.partition("=")
+        if not equals:
+            raise InputError(
+                f"option '{setting}' is not key=value", where=f"target '{text}'"
+            )
+        options[key.strip()] = value.strip()
+    for target in TARGETS:
+        if target.name == name:
+            return Target(
+                target.name, target.backend, target.device, target.about, target.limits, options
+            )
+    known = ", ".join(target.name for target in TARGETS)
+    raise InputError(f"no target is named '{name}'", mend=f"the targets are: {known}")

@@ -1,0 +1,418 @@
+"""Does the result still give the source's answers?
+
+Both models run on the same inputs, with the runtime's own graph optimizations off and on. Off tells
+what *we* did: the tolerance is that of the weakest pass that ran (:mod:`burnish.compare`). On tells
+what users will see. There the result is compared with the source run in the same way, and by
+rounding at least, for the runtime rewrites both. When only that comparison fails, the runtime's
+optimizer moved the numbers, not Burnish. The verdict says so, and holds the result to what the
+optimizer does to the source: it may be at most twice as far from the plain source as the optimized
+source is.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+import numpy as np
+import onnx
+
+from burnish.compare import Distance, Tolerance, compare
+from burnish.errors import BurnishError, ExecutionError, InputError
+from burnish.evaluate import Engine, Evaluator
+from burnish.ir import DataType, Model, attribute, scopes
+from burnish.loading import load
+from burnish.passdef import Exactness
+from burnish.randomness import random_outputs
+from burnish.samples import Samples, candidate_sizes, make_inputs, read_samples
+
+__all__ = ["OutputVerdict", "Verdict", "make_inputs", "random_outputs", "verify"]
+
+Source: TypeAlias = "onnx.ModelProto | bytes | str | os.PathLike[str] | Model"
+_OFF, _ON = "runtime optimizations off", "runtime optimizations on"
+_NO_DIMS: Mapping[str, int] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class OutputVerdict:
+    """How one output fared, over all samples.
+
+    Attributes:
+        name: the graph output.
+        ok: the difference is allowed.
+        max_abs: largest absolute difference.
+        max_rel: largest relative difference.
+        ulp: largest distance in representable values.
+        allowed: the bound, for people.
+        reason: why it failed, or a remark.
+        where: ``runtime optimizations off`` or ``runtime optimizations on``.
+    """
+
+    name: str
+    ok: bool
+    max_abs: float
+    max_rel: float
+    ulp: int
+    allowed: str
+    reason: str
+    where: str
+
+    def text(self) -> str:
+        """One line."""
+        head = f"{'ok  ' if self.ok else 'FAIL'} {self.name} ({self.where})"
+        far = f"max abs {self.max_abs:.3g}, max rel {self.max_rel:.3g}, {self.ulp} ulp"
+        line = f"{head}: {far}; allowed: {self.allowed}"
+        return f"{line}; {self.reason}" if self.reason else line
+
+    def json(self) -> dict[str, Any]:
+        """As JSON-ready values; infinities become None."""
+        finite = {"max_abs": self.max_abs, "max_rel": self.max_rel}
+        return {
+            "name": self.name,
+            "ok": self.ok,
+            **{key: value if np.isfinite(value) else None for key, value in finite.items()},
+            "ulp": self.ulp,
+            "allowed": self.allowed,
+            "reason": self.reason,
+            "where": self.where,
+        }
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The answer to: is the result as good as the source?
+
+    Attributes:
+        ok: every output is.
+        outputs: one entry per output and per mode of the runtime.
+        engine: what ran the models.
+        samples: how many sets of inputs were tried.
+        notes: what the reader should know: a fallback, inputs that had to be enlarged.
+    """
+
+    ok: bool
+    outputs: tuple[OutputVerdict, ...]
+    engine: str
+    samples: int
+    notes: tuple[str, ...] = ()
+
+    def text(self) -> str:
+        """One line per output, after a line for the whole."""
+        word = "equal within what is allowed" if self.ok else "NOT EQUAL"
+        lines = [f"{word}: {self.samples} samples on {self.engine}"]
+        lines += [output.text() for output in self.outputs]
+        return "\n".join(lines + [f"note: {note}" for note in self.notes])
+
+    def json(self) -> dict[str, Any]:
+        """As JSON-ready values."""
+        return {
+            "ok": self.ok,
+            "engine": self.engine,
+            "samples": self.samples,
+            "outputs": [output.json() for output in self.outputs],
+            "notes": list(self.notes),
+        }
+
+
+def verify(
+    source: Source,
+    result: Source,
+    *,
+    exactness: Exactness,
+    samples: Samples | None = None,
+    seeds: Sequence[int] = (0, 1),
+    atol: float | None = None,
+    rtol: float | None = None,
+    dims: Mapping[str, int] = _NO_DIMS,
+    engine: Engine = "auto",
+    threads: int = 1,
+) -> Verdict:
+    """Run two models on the same inputs and compare every output.
+
+    Args:
+        source: the model to be faithful to.
+        result: the model in question.
+        exactness: the weakest promise of the passes between them.
+        samples: inputs to use; see :func:`burnish.samples.read_samples`. Seeded ones by default.
+        seeds: one seeded sample each; unused with ``samples``.
+        atol: allowed absolute difference, instead of that of ``exactness``.
+        rtol: allowed relative difference, instead of that of ``exactness``.
+        dims: sizes of symbolic input dimensions.
+        engine: which runtime may be used.
+        threads: threads the runtime may use.
+
+    Raises:
+        ExecutionError: if the source does not run.
+        InputError: if samples do not fit the source, or there are none.
+        ModelError: if a model cannot be read.
+    """
+    old, new = load(source), load(result)
+    faults = _signature_faults(old, new)
+    if faults:
+        return Verdict(False, tuple(faults), "no runtime", 0)
+    models: tuple[Source, Source] = (
+        (source if isinstance(source, str | os.PathLike) else old),
+        (result if isinstance(result, str | os.PathLike) else new),
+    )
+    runs = _Runs(models, engine, threads)
+    feeds = _Feeds(old, runs, samples, seeds, dims)
+    if exactness == Exactness.BITWISE and runs.engine.startswith("onnxruntime") and _is_half(old):
+        # It computes float16 in float32 where it lacks a kernel, and rounds only between nodes
+        # that it does not join: where the numbers round depends on the graph.
+        exactness = Exactness.FLOAT
+        runs.notes.append("float16 on this runtime is not reproducible to the bit: rounding allowed")
+    tolerance = Tolerance(exactness, rtol, atol)
+    loose = Tolerance(max(exactness, Exactness.FLOAT), rtol, atol)
+    judge = _Judge(random_outputs(old) | random_outputs(new), tolerance, loose)
+    count = 0
+    for sample in feeds:
+        answers = runs.answers(sample)
+        count += 1
+        if isinstance(answers, str):
+            failed = [
+                OutputVerdict(str(v.name), False, 0.0, 0.0, 0, "a result", answers, _OFF)
+                for v in old.graph.outputs
+            ]
+            return Verdict(False, tuple(failed), runs.engine, count, tuple(runs.notes))
+        judge.see(answers)
+    if not count:
+        raise InputError("there is no sample to compare on", mend="give at least one")
+    outputs = judge.outputs()
+    notes = (*feeds.notes, *runs.notes)
+    return Verdict(all(out.ok for out in outputs), outputs, runs.engine, count, notes)
+
+
+def _signature_faults(old: Model, new: Model) -> list[OutputVerdict]:
+    """What makes the two incomparable: other inputs or outputs."""
+    faults = []
+    for what, before, after in (
+        ("inputs", old.graph.inputs, new.graph.inputs),
+        ("outputs", old.graph.outputs, new.graph.outputs),
+    ):
+        was, now = [v.name for v in before], [v.name for v in after]
+        if was != now:
+            reason = f"the graph {what} are {now}, expected {was}"
+            faults.append(OutputVerdict(what, False, 0.0, 0.0, 0, "the same names", reason, _OFF))
+    return faults
+
+
+# --- running
+
+
+@dataclass(frozen=True)
+class _Answers:
+    """Outputs of source and result by name; ``*_on`` is None when no runtime optimizes."""
+
+    source: Mapping[str, Any]
+    result: Mapping[str, Any]
+    source_on: Mapping[str, Any] | None
+    result_on: Mapping[str, Any] | None
+
+
+class _Runs:
+    """The sessions of both models; both always run on the same engine."""
+
+    def __init__(self, models: tuple[Source, Source], engine: Engine, threads: int) -> None:
+        self.models = models
+        self.threads = threads
+        self.notes: list[str] = []
+        self._open(engine)
+
+    def _open(self, engine: Engine) -> None:
+        self.asked = engine
+        self.refused = ""
+        self.source = Evaluator(self.models[0], engine=engine, threads=self.threads)
+        self.engine = self.source.engine
+        self.on: tuple[Evaluator, Evaluator] | None = None
+        try:
+            self.result = Evaluator(self.models[1], engine=engine, threads=self.threads)
+            if engine != "reference" and not self.source.fallback and not self.result.fallback:
+                on = [
+                    Evaluator(model, optimize=True, engine=engine, threads=self.threads)
+                    for model in self.models
+                ]
+                self.on = None if any(one.fallback for one in on) else (on[0], on[1])
+        except ExecutionError as error:
+            self.refused = f"the result does not run: {error}"
+
+    def _align(self) -> bool:
+        """Put both on the reference evaluator if one is there; whether that changed anything."""
+        if self.asked == "reference" or self.refused:
+            return False
+        for what, one in (("source", self.source), ("result", self.result)):
+            if one.fallback:
+                note = f"compared on the reference evaluator: the {what} does not run on ORT"
+                self.notes.append(f"{note} ({one.fallback})")
+                self._open("reference")
+                return True
+        return False
+
+    def run_source(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
+        answers = self.source.run(feeds)
+        return self.source.run(feeds) if self._align() else answers
+
+    def answers(self, feeds: Mapping[str, Any]) -> _Answers | str:
+        """Both models' outputs, or why the result has none."""
+        source = self.run_source(feeds)
+        if self.refused:
+            return self.refused
+        try:
+            result = self.result.run(feeds)
+            if self._align():
+                return self.answers(feeds)
+            if self.on is None:
+                return _Answers(source, result, None, None)
+            return _Answers(source, result, self.on[0].run(feeds), self.on[1].run(feeds))
+        except ExecutionError as error:
+            return f"the result does not run: {error}"
+
+
+class _Feeds:
+    """The inputs to try: the user's, or seeded ones of the first sizes the source accepts."""
+
+    def __init__(
+        self,
+        model: Model,
+        runs: _Runs,
+        samples: Samples | None,
+        seeds: Iterable[int],
+        dims: Mapping[str, int],
+    ) -> None:
+        self.model = model
+        self.samples = samples
+        self.seeds = list(seeds)
+        self.notes: list[str] = []
+        if samples is None and self.seeds:
+            self.sizes = self._working_sizes(runs, dims)
+
+    def _working_sizes(self, runs: _Runs, dims: Mapping[str, int]) -> dict[str, int]:
+        first: BurnishError | None = None
+        for number, sizes in enumerate(candidate_sizes(self.model, dims)):
+            try:
+                runs.run_source(make_inputs(self.model, self.seeds[0], sizes=sizes))
+            except ExecutionError as error:
+                first = first or error
+                continue
+            if number:
+                said = ", ".join(f"{key}={value}" for key, value in sizes.items() if key)
+                self.notes.append(f"input sizes had to be enlarged: {said}")
+            return sizes
+        assert first is not None
+        raise ExecutionError(
+            f"the source does not run on seeded inputs ({first.what})",
+            where=first.where,
+            mend="give samples it runs on (.npz by input name), or sizes of its dimensions",
+        )
+
+    def __iter__(self) -> Iterator[Mapping[str, Any]]:
+        if self.samples is not None:
+            yield from read_samples(self.samples, self.model)
+            return
+        for seed in self.seeds:
+            yield make_inputs(self.model, seed, sizes=self.sizes)
+
+
+# --- judging
+
+
+def _is_half(model: Model) -> bool:
+    """Whether 16-bit floats occur: among inputs, outputs, weights, or as the type of a Cast."""
+    half = (DataType.FLOAT16, DataType.BFLOAT16)
+    for scope in scopes(model):
+        graph = scope.graph
+        if any(value.dtype in half for value in (*graph.inputs, *graph.outputs)):
+            return True
+        if any(value.dtype in half for value in graph.initializers.values()):
+            return True
+        for node in graph:
+            if node.op_type == "Cast" and attribute(node, "to") in half:
+                return True
+            held = attribute(node, "value") if node.op_type == "Constant" else None
+            if held is not None and held.dtype in half:
+                return True
+    return False
+
+
+class _Judge:
+    """Keeps the worst distance of each output in each mode."""
+
+    def __init__(self, random: set[str], tolerance: Tolerance, loose: Tolerance) -> None:
+        self.random = random
+        self.tolerance = tolerance
+        self.loose = loose
+        self.worst: dict[tuple[str, str], tuple[Distance, str]] = {}
+        self.allowed: dict[tuple[str, str], str] = {}
+
+    def see(self, answers: _Answers) -> None:
+        for name, reference in answers.source.items():
+            if name in self.random:
+                self._add(name, _OFF, _compare_form(reference, answers.result[name]), reference)
+                continue
+            off = compare(reference, answers.result[name], self.tolerance)
+            self._add(name, _OFF, off, reference)
+            if answers.source_on is not None and answers.result_on is not None:
+                after = answers.source_on[name], answers.result_on[name]
+                moved, remark = self._judge_on(reference, off, *after)
+                self._add(name, _ON, moved, reference, remark)
+
+    def _judge_on(
+        self, plain: Any, off: Distance, source_on: Any, result_on: Any
+    ) -> tuple[Distance, str]:
+        together = compare(source_on, result_on, self.loose)
+        if not together.reason or off.reason:
+            return together, ""
+        by_runtime = compare(plain, source_on, self.loose)
+        in_result = compare(plain, result_on, self.loose)
+        if in_result.excess <= max(1.0, 2 * by_runtime.excess):
+            figures = Distance("", together.max_abs, together.max_rel, together.ulp)
+            return figures, "moved by the runtime's own optimizations, as it moves the source"
+        why = (
+            f"{together.reason}; equal with runtime optimizations off: the runtime moves the result"
+        )
+        return Distance(why, together.max_abs, together.max_rel, together.ulp, together.excess), ""
+
+    def _add(self, name: str, mode: str, new: Distance, like: Any, remark: str = "") -> None:
+        before, said = self.worst.get((name, mode), (Distance(), ""))
+        self.worst[name, mode] = before.worst(new), said or remark
+        tolerance = self.tolerance if mode == _OFF else self.loose
+        while isinstance(like, list) and like:
+            like = like[0]
+        dtype = np.asarray(like).dtype
+        self.allowed[name, mode] = (
+            "the same dtype and shape" if name in self.random else tolerance.text(dtype)
+        )
+
+    def outputs(self) -> tuple[OutputVerdict, ...]:
+        found = []
+        for (name, mode), (far, remark) in self.worst.items():
+            reason = far.reason or remark
+            if name in self.random and not reason:
+                reason = "depends on random operators: only dtype and shape were compared"
+            found.append(
+                OutputVerdict(
+                    name,
+                    not far.reason,
+                    far.max_abs,
+                    far.max_rel,
+                    far.ulp,
+                    self.allowed[name, mode],
+                    reason,
+                    mode,
+                )
+            )
+        return tuple(sorted(found, key=lambda out: out.where == _ON))
+
+
+def _compare_form(reference: Any, result: Any) -> Distance:
+    """Compare dtype and shape only."""
+    if isinstance(reference, np.ndarray) and isinstance(result, np.ndarray):
+        blank = np.zeros(reference.shape, bool), np.zeros(result.shape, bool)
+        if reference.dtype != result.dtype:
+            what = f"dtype {result.dtype}, expected {reference.dtype}"
+            return Distance(what, excess=float("inf"))
+        return compare(*blank, Tolerance(Exactness.BITWISE))
+    same = type(reference) is type(result)
+    return Distance("" if same else "another kind of value", excess=0.0 if same else float("inf"))

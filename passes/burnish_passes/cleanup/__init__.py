@@ -1,0 +1,1 @@
+"""Removing what does nothing and what nobody reads."""

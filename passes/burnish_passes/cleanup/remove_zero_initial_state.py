@@ -1,0 +1,75 @@
+"""An initial state of zeros is what recurrent operators assume anyway."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from burnish.ir import Model, Value, all_nodes, attribute, constant_array
+from burnish.passdef import Context, Pass
+
+_STATES = {"RNN": (5,), "GRU": (5,), "LSTM": (5, 6)}
+"""Input positions of initial_h and initial_c."""
+_MOVING = frozenset(
+    {"Cast", "Concat", "Expand", "Flatten", "Gather", "Identity", "Reshape", "Slice", "Squeeze"}
+    | {"Tile", "Transpose", "Unsqueeze"}
+)
+"""Operators whose result holds nothing but elements of their first input (Concat: of all)."""
+
+
+@dataclass(frozen=True)
+class RemoveZeroInitialState(Pass):
+    """Remove initial states of RNN, GRU and LSTM that are all zeros, computed ones included.
+
+    ``LSTM(x, w, r, b, lens, zeros, zeros)`` => ``LSTM(x, w, r, b, lens)``.
+
+    Before::
+
+        agraph (float[5,1,2] x, float[1,3,2] w, float[1,3,3] r) => (float[1,1,3] h)
+            <float[1,1,3] zeros = {0, 0, 0}> {
+            y, h = RNN <hidden_size = 3> (x, w, r, , , zeros)
+        }
+
+    After::
+
+        agraph (float[5,1,2] x, float[1,3,2] w, float[1,3,3] r) => (float[1,1,3] h)
+            <float[1,1,3] zeros = {0, 0, 0}> {
+            y, h = RNN <hidden_size = 3> (x, w, r)
+        }
+
+    Catalogue row D6. Source: ONNX operator specifications of RNN, GRU, LSTM (default initial
+    state).
+    """
+
+    name: ClassVar[str] = "remove-zero-initial-state"
+    counted: ClassVar[bool] = True
+
+    def run(self, model: Model, ctx: Context) -> None:
+        """Look at every recurrent node."""
+        for node in all_nodes(model):
+            if node.domain != "" or node.op_type not in _STATES:
+                continue
+            for position in _STATES[node.op_type]:
+                value = node.inputs[position] if len(node.inputs) > position else None
+                if value is None or not _is_zero(value) or not ctx.applies(self.name, node):
+                    continue
+                node.replace_input_with(position, None)
+                present = [index for index, item in enumerate(node.inputs) if item is not None]
+                node.resize_inputs(present[-1] + 1)
+
+
+def _is_zero(value: Value) -> bool:
+    """Whether every element is +0."""
+    array = constant_array(value)
+    if array is not None:
+        return array.dtype.kind in "biuf" and not array.tobytes().strip(b"\0")
+    producer = value.producer()
+    if producer is None or producer.domain != "":
+        return False
+    if producer.op_type == "ConstantOfShape":
+        fill = attribute(producer, "value")
+        return fill is None or not fill.tobytes().strip(b"\0")
+    if producer.op_type not in _MOVING or not producer.inputs:
+        return False
+    sources = producer.inputs if producer.op_type == "Concat" else producer.inputs[:1]
+    return all(source is not None and _is_zero(source) for source in sources)

@@ -1,0 +1,1 @@
+"""Computing at compile time what does not depend on the inputs."""

@@ -1,0 +1,1 @@
+"""Affine operators folded into convolutions and matrix products."""

@@ -1,0 +1,124 @@
+"""Scaling and shifting the weights of linear operators, rounded once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from burnish.ir import Array, Attr, Node, Value, attribute
+from burnish.match import Match
+
+__all__ = [
+    "batch_norm_affine",
+    "constant_or_absent",
+    "emit_conv",
+    "out_channels",
+    "rounded",
+    "scaled_kernel",
+]
+
+
+def batch_norm_affine(m: Match) -> tuple[Array, Array]:
+    """The factor and the shift per channel of the matched ``BatchNormalization`` at inference.
+
+    Variables ``scale``, ``bias``, ``mean`` and ``var`` of the match are its inputs. float64[C].
+
+    Raises:
+        Declined: when it trains, normalises per element, or a factor is not finite.
+    """
+    norm = m.node("BatchNormalization")
+    m.require(not _trains(m, norm), "BatchNormalization is in training mode")
+    m.require(attribute(norm, "spatial", 1) == 1, "BatchNormalization is not per channel")
+    scale, bias, mean, var = (
+        m.const(name).astype(np.float64) for name in ("scale", "bias", "mean", "var")
+    )
+    epsilon = attribute(norm, "epsilon", 1e-5)
+    with np.errstate(all="ignore"):
+        factor = scale / np.sqrt(var + epsilon)
+        shift = bias - mean * factor
+    m.require(
+        bool(np.isfinite(factor).all() and np.isfinite(shift).all()),
+        "statistics of BatchNormalization give a factor that is not finite",
+    )
+    return factor, shift
+
+
+def _trains(m: Match, norm: Node) -> bool:
+    if m.opset >= 14:
+        return bool(attribute(norm, "training_mode", 0) != 0)
+    if m.opset < 7:
+        return bool(attribute(norm, "is_test", 0) == 0)
+    return any(output.name for output in norm.outputs[1:])
+
+
+def constant_or_absent(m: Match, name: str) -> Array | None:
+    """The constant an optional variable holds in float64, or None when the input is absent.
+
+    Raises:
+        Declined: when the input is there and not a constant.
+    """
+    return None if m.get(name) is None else m.const(name).astype(np.float64)
+
+
+def out_channels(conv: Node, kernel: Array) -> int:
+    """How many output channels a Conv or ConvTranspose with that kernel has."""
+    if conv.op_type == "Conv":
+        return int(kernel.shape[0])
+    return int(kernel.shape[1]) * int(attribute(conv, "group", 1))
+
+
+def scaled_kernel(conv: Node, kernel: Array, factor: Array) -> Array:
+    """The kernel with output channel ``i`` times ``factor[i]``, in float64.
+
+    Args:
+        conv: a Conv, kernel ``[M, C/group, ...]``, or a ConvTranspose, kernel
+            ``[C, M/group, ...]`` whose rows belong to the groups in turn.
+        kernel: its weights.
+        factor: float64[M].
+    """
+    wide = kernel.astype(np.float64)
+    if conv.op_type == "Conv":
+        return wide * factor.reshape(-1, *[1] * (kernel.ndim - 1))
+    group: int = attribute(conv, "group", 1)
+    per_group = (group, kernel.shape[0] // group, *kernel.shape[1:])
+    spread = factor.reshape(group, 1, -1, *[1] * (kernel.ndim - 2))
+    return (wide.reshape(per_group) * spread).reshape(kernel.shape)
+
+
+def rounded(m: Match, exact: Array, like: Array, what: str) -> Array:
+    """``exact`` rounded once to the type of ``like``; declines when that overflows."""
+    with np.errstate(all="ignore"):
+        narrow = exact.astype(like.dtype)
+    # Back in float32 because numpy does not know the finite numbers of bfloat16.
+    finite = np.isfinite(narrow if narrow.dtype.kind == "f" else narrow.astype(np.float32))
+    m.require(bool(finite.all()), f"the new {what} has values that are not finite")
+    return narrow
+
+
+def emit_conv(op: Any, m: Match, kernel: Array | None, bias: Array) -> Value:
+    """The matched ``conv`` with new weights; variables ``x`` and ``w`` are its inputs.
+
+    Args:
+        op: the builder.
+        m: the match.
+        kernel: new weights in float64, or None to keep them.
+        bias: the new bias in float64, shape [M].
+    """
+    conv, held = m.node("conv"), m.const("w")
+    dtype = m.dtype("w")
+    shift = rounded(m, bias, held, "bias")
+    weights = m["w"]
+    if kernel is not None:
+        new = rounded(m, kernel, held, "weight")
+        weights = op.constant(new, hint=weights.name, dtype=dtype)
+    build = getattr(op, conv.op_type)
+    given = op.constant(shift, hint=_bias_name(m), dtype=dtype)
+    attributes: list[Attr] = list(conv.attributes.values())
+    made: Value = build(m["x"], weights, given, _attributes=attributes)
+    return made
+
+
+def _bias_name(m: Match) -> str:
+    bias = m.get("b")
+    return (bias.name if bias is not None else None) or f"{m['w'].name}_bias"

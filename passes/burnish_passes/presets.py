@@ -1,0 +1,42 @@
+"""The levels ``-O0`` to ``-O3`` as pipeline text.
+
+``O1`` keeps every bit. ``O2``, the default, may also round differently. ``O3`` adds what pays only
+on some targets. Order matters: shapes first, because most rules ask about them; dead code before
+the fixpoint, so that it does not hold values alive; common subexpressions last in each round, when
+equal things have become equally written.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+_START: Final = "infer-shapes, remove-dead-code"
+_ONCE: Final = "inline-functions, lift-constants"
+_EXACT: Final = """
+    fold-constants, inline-if, fold-shape-arithmetic, simplify-reshape,
+    eliminate-identity, eliminate-neutral-element, eliminate-idempotent,
+    eliminate-no-op-movement, compose-casts, compose-transposes, compose-reshapes,
+    compose-concats, select-from-split, remove-zero-initial-state
+"""
+_FLOAT: Final = """
+    eliminate-zero-addition, fuse-conv-batch-norm, fold-affine-into-conv,
+    fold-batch-norm-into-gemm, fuse-matmul-add, fuse-pad
+"""
+_END: Final = "merge-initializers, eliminate-common-subexpressions, remove-dead-code"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+PRESETS: Final[dict[str, str]] = {
+    "O0": "",
+    "O1": _one_line(
+        f"{_ONCE}, {_START}, fixpoint[{_EXACT}, {_END}], infer-shapes"
+    ),
+    "O2": _one_line(
+        f"{_ONCE}, {_START}, fixpoint[{_EXACT}, {_FLOAT}, {_END}],"
+        " infer-shapes"
+    ),
+    "O3": "O2",
+}

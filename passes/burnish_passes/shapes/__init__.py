@@ -1,0 +1,1 @@
+"""Shapes, and the arithmetic models do on them."""

@@ -1,0 +1,118 @@
+"""Shape arithmetic whose result is known, or was computed before, is not computed again."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from burnish.graph import Placement, remove_unread, replace_value, why_not_replaceable
+from burnish.ir import Model, Node, Scope, Value, constant, make_tensor
+from burnish.passdef import Context, Pass
+from burnish.shapes import SymbolicTensor
+from burnish.symbolic import known_equal
+
+
+@dataclass(frozen=True)
+class FoldShapeArithmetic(Pass):
+    """Evaluate integer arithmetic on shapes symbolically.
+
+    A value whose elements are all known numbers becomes a constant. A value whose elements equal
+    those of an earlier value, as expressions in the symbolic dimensions, becomes that value.
+    ``Shape(f(x)) => Shape(x)`` when ``f`` keeps the shape, which frees ``f`` from this reader.
+
+    Before::
+
+        agraph (float[N,3,4] x) => (int64[2] y) {
+            s = Shape(x)
+            i = Constant <value = int64[2] {1, 2}> ()
+            t = Gather(s, i)
+            y = Neg(t)
+        }
+
+    After::
+
+        agraph (float[N,3,4] x) => (int64[2] y) <int64[2] t = {3, 4}> {
+            i = Constant <value = int64[2] {1, 2}> ()
+            y = Neg(t)
+        }
+
+    Catalogue rows D2, D3, D4, D5. Source: symbolic evaluation over polynomials in dimensions.
+    """
+
+    name: ClassVar[str] = "fold-shape-arithmetic"
+    counted: ClassVar[bool] = True
+
+    def run(self, model: Model, ctx: Context) -> None:
+        """Sweep every scope in order."""
+        for scope in ctx.scopes(model):
+            self._sweep(scope, ctx)
+
+    def _sweep(self, scope: Scope, ctx: Context) -> None:
+        first: dict[Hashable, Value] = {}
+        dead: list[Node] = []
+        for node in scope.graph:
+            if node.op_type == "Shape" and node.domain == "":
+                self._read_earlier(node, ctx)
+            if node.op_type == "Constant" or len(node.outputs) != 1:
+                continue
+            output = node.outputs[0]
+            known = ctx.shapes.contents(output)
+            if known is None:
+                continue
+            if self._becomes_constant(node, known, scope, ctx):
+                dead.append(node)
+            elif not known.is_constant:
+                earlier = first.setdefault((known.dtype, known.shape, known.elements), output)
+                if earlier is not output and self._becomes_earlier(node, earlier, ctx):
+                    dead.append(node)
+        remove_unread(reversed(dead))
+
+    def _becomes_constant(
+        self, node: Node, known: SymbolicTensor, scope: Scope, ctx: Context
+    ) -> bool:
+        values = known.ints()
+        output = node.outputs[0]
+        if values is None or output.is_graph_output() or constant(output) is not None:
+            return False
+        if not ctx.applies(self.name, node, f"is {list(values)}"):
+            return False
+        array = np.array(values, dtype=known.dtype.numpy()).reshape(known.shape)
+        name = output.name or ctx.names.fresh("folded")
+        output.name = None
+        value = Placement(scope).add_constant(make_tensor(array), name, before=node)
+        replace_value(output, value, fresh=False)
+        return True
+
+    def _becomes_earlier(self, node: Node, earlier: Value, ctx: Context) -> bool:
+        output = node.outputs[0]
+        if output.is_graph_output() or why_not_replaceable(output, earlier, ctx.shapes):
+            return False
+        if not ctx.applies(self.name, node, f"equals {earlier.name}"):
+            return False
+        replace_value(output, earlier, fresh=False)
+        return True
+
+    def _read_earlier(self, node: Node, ctx: Context) -> None:
+        """Let Shape read the earliest value of the same shape upstream."""
+        value = node.inputs[0]
+        shape = None if value is None else ctx.shapes.shape(value)
+        if value is None or shape is None:
+            return
+        source = value
+        while True:
+            producer = source.producer()
+            if producer is None or producer.graph is not node.graph or not producer.inputs:
+                break
+            upstream = producer.inputs[0]
+            before = None if upstream is None else ctx.shapes.shape(upstream)
+            if upstream is None or before is None or len(before) != len(shape):
+                break
+            if not all(map(known_equal, before, shape)):
+                break
+            source = upstream
+        if source is not value and ctx.applies(self.name, node, f"reads {source.name}"):
+            node.replace_input_with(0, source)
+            remove_unread([producer for producer in [value.producer()] if producer is not None])

@@ -1,0 +1,1 @@
+"""The backend cases of the onnx wheel, run before and after optimization."""

@@ -1,0 +1,38 @@
+"""What many tests need: run passes over ONNX text, look at the result, compare answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import onnx
+
+from burnish.driver import optimize
+from burnish.ir import Model, scopes, to_proto
+from burnish.passdef import Exactness
+from burnish.pipeline import PassRecord
+from burnish.text import parse_model
+from burnish.verify import verify
+
+
+def run_passes(text: str, passes: str, *, opset: int = 20) -> tuple[Model, Sequence[PassRecord]]:
+    """Parse ONNX text, run a pipeline, check that the result is valid ONNX and answers the same.
+
+    The answers are compared within the exactness the pipeline declares.
+    """
+    source = to_proto(parse_model(text, opset=opset))
+    done = optimize(source, passes=passes, allow=Exactness.LOSSY)
+    result = to_proto(done.model)
+    onnx.checker.check_model(result, full_check=True)
+    verdict = verify(source, result, exactness=done.pipeline.exactness)
+    assert verdict.ok, verdict.text()
+    return done.model, done.records
+
+
+def ops(model: Model) -> list[str]:
+    """Operator types of every scope, in order."""
+    return [node.op_type for scope in scopes(model) for node in scope.graph]
+
+
+def reasons(records: Sequence[PassRecord]) -> list[str]:
+    """Why things were declined."""
+    return [item.why for entry in records for item in entry.remarks if item.kind == "declined"]

@@ -19,6 +19,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from burnish.version import VERSION
+
 if TYPE_CHECKING:
     from burnish.artifact import Artifact, Manifest
     from burnish.backend import Backend, Runner
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
     from burnish.target import Limits, Target
     from burnish.verify import Verdict
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 __all__ = [
     "Artifact",

@@ -26,11 +26,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import burnish
 from burnish.backend import Built, Runner
 from burnish.errors import BuildError, InputError
 from burnish.registry import backend
 from burnish.target import parse_target
+from burnish.version import VERSION
 
 __all__ = [
     "MANIFEST",
@@ -160,7 +160,7 @@ class Artifact:
 
 def versions() -> dict[str, str]:
     """Versions of Burnish, Python and the libraries whose versions can change a result."""
-    found = {"burnish": burnish.__version__, "python": platform.python_version()}
+    found = {"burnish": VERSION, "python": platform.python_version()}
     for library in _LIBRARIES:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             found[library] = importlib.metadata.version(library)

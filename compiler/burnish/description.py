@@ -8,7 +8,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from burnish.figures import Figures, measure
-from burnish.ir import DataType, Model, all_nodes, is_deterministic, label, schema, scopes
+from burnish.ir import (
+    DataType,
+    Model,
+    all_nodes,
+    is_deterministic,
+    label,
+    nested_graphs,
+    schema,
+    scopes,
+)
 from burnish.report import bytes_text, count_text
 from burnish.shapes import Shapes
 from burnish.text import dtype_text, value_text
@@ -87,12 +96,13 @@ class Description:
             lines.append(f"written by {self.producer}")
         lines += [f"input   {text}" for text in self.inputs]
         lines += [f"output  {text}" for text in self.outputs]
-        lines += [
-            f"nodes {count_text(self.figures.nodes)}, "
-            f"parameters {count_text(self.figures.parameters)}, "
-            f"weights {bytes_text(self.figures.bytes)}, "
-            f"MACs {count_text(self.figures.macs)}"
-        ]
+        counts = (
+            f"nodes {count_text(self.figures.nodes)}",
+            f"parameters {count_text(self.figures.parameters)}",
+            f"weights {bytes_text(self.figures.bytes)}",
+            f"MACs {count_text(self.figures.macs)}",
+        )
+        lines.append(", ".join(counts))
         lines += ["operators"] + [f"  {n:6} {name}" for name, n in self.operators.items()]
         if self.weights:
             lines.append("biggest weights")
@@ -156,7 +166,7 @@ def _warnings(model: Model) -> Iterator[str]:
                 continue
             if version is None or schema(node.op_type, node.domain, version) is None:
                 unknown[f"{node.domain or 'ai.onnx'}.{node.op_type}"] += 1
-            elif not is_deterministic(node, scope.opsets):
+            elif not any(nested_graphs(node)) and not is_deterministic(node, scope.opsets):
                 random.append(label(node))
     for name, count in unknown.items():
         yield f"{name} is not a standard operator ({count} nodes): passes leave it alone"

@@ -74,9 +74,7 @@ class MissingDependency(BurnishError):
     """
 
     def __init__(self, library: str, *, extra: str) -> None:
-        super().__init__(
-            f"{library} is not installed", mend=f"run: pip install 'burnish[{extra}]'"
-        )
+        super().__init__(f"{library} is not installed", mend=f"run: pip install 'burnish[{extra}]'")
 
 
 class PassError(BurnishError):

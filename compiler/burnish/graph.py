@@ -143,7 +143,11 @@ def why_not_replaceable(was: Value, becomes: Value, shapes: Shapes) -> str | Non
     before, after = shapes.dtype(was), shapes.dtype(becomes)
     if before is not None and after is not None and before != after:
         return f"the type would change from {_dtype(before)} to {_dtype(after)}"
-    if was.type is not None and becomes.type is not None and type(was.type) is not type(becomes.type):
+    if (
+        was.type is not None
+        and becomes.type is not None
+        and type(was.type) is not type(becomes.type)
+    ):
         return f"the type would change from {was.type} to {becomes.type}"
     left, right = shapes.shape(was), shapes.shape(becomes)
     if left is not None and right is not None:

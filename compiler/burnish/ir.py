@@ -125,9 +125,7 @@ def _scope_and_inner(scope: Scope) -> Iterator[Scope]:
     yield scope
     for node in scope.graph:
         for graph in nested_graphs(node):
-            yield from _scope_and_inner(
-                Scope(graph, scope.opsets, scope.function, scope.depth + 1)
-            )
+            yield from _scope_and_inner(Scope(graph, scope.opsets, scope.function, scope.depth + 1))
 
 
 def scopes(model: Model) -> Iterator[Scope]:
@@ -171,9 +169,8 @@ def constant(value: Value | None) -> TensorProtocol | None:
         return None
     producer = value.producer()
     if producer is None:
-        if value.is_initializer() and not value.is_graph_input():
-            return value.const_value
-        return None
+        # Also one that is about to become an initializer, while a rewrite is being decided.
+        return None if value.is_graph_input() else value.const_value
     if producer.op_type != "Constant" or producer.domain != "":
         return None
     if value.const_value is None:
@@ -293,5 +290,3 @@ def outputs_of(nodes: Iterable[Node]) -> Iterator[Value]:
     """Yield the outputs of ``nodes`` in order."""
     for node in nodes:
         yield from node.outputs
-
-

@@ -70,7 +70,7 @@ def record_line(record: PassRecord) -> str:
     parts = [
         f"{record.index:3} {pass_name(record):<{_NAME_WIDTH}}",
         f"{nodes:+6} nodes" if nodes else " " * 12,
-        f"{'+' if size > 0 else ''}{bytes_text(size):>9}" if size else "",
+        f"{'+' * (size > 0) + bytes_text(size):>10}" if size else "",
     ]
     return f"{' '.join(parts):<63} {1000 * record.seconds:7.0f} ms  {record.diff.summary()}"
 
@@ -155,7 +155,7 @@ def diff_json(diff: Diff | ModelDiff) -> dict[str, Any]:
     }
 
 
-def diff_lines(diff: Diff, mentions: str | None = None) -> list[str]:
+def diff_lines(diff: Diff | ModelDiff, mentions: str | None = None) -> list[str]:
     """The lines of a diff; with ``mentions``, only lines that name that value or node."""
     if mentions is None:
         return list(diff.lines)

@@ -260,7 +260,9 @@ class _Worklist:
                     use.node not in members for use in output.uses()
                 )
                 if outside and not pattern.shared:
-                    reader = "is a graph output" if output.is_graph_output() else "has another reader"
+                    reader = (
+                        "is a graph output" if output.is_graph_output() else "has another reader"
+                    )
                     match.decline(f"{output.name} {reader}")
                 if outside:
                     kept.add(node)
@@ -358,7 +360,9 @@ def _depends_on(new: Sequence[Value], old: Sequence[Value], match: Match) -> boo
     return False
 
 
-def _name_nodes(made: Sequence[Node], consumed: Sequence[Node], names: Sequence[str | None]) -> None:
+def _name_nodes(
+    made: Sequence[Node], consumed: Sequence[Node], names: Sequence[str | None]
+) -> None:
     """Give a new node the name of a consumed node of its type, so that diffs stay small."""
     free = [
         (node.op_type, name)

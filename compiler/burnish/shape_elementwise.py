@@ -24,6 +24,7 @@ from burnish.symbolic import (
     bounds,
     exact_div,
     floordiv,
+    has_unknown,
     is_nonnegative,
     known_different,
     known_equal,
@@ -269,6 +270,10 @@ def _cast_element(view: NodeFacts, element: Any, source: DataType, target: DataT
         if not isinstance(element, Expr):
             return int(element)
         signed = target in (DataType.INT64, DataType.INT32) or is_nonnegative(element)
+        widens = (source, target) == (DataType.INT32, DataType.INT64)
+        if source != target and not widens and has_unknown(element):
+            # An unknown of any sign may be any number at all, and wrap.
+            signed = is_nonnegative(element) is True
         fits = source == target or (source in _WIDE and target in _WIDE and signed)
         return element if fits else view.integer()
     if isinstance(element, Expr):

@@ -61,6 +61,8 @@ class OutputTypes:
         """The element type of every output; None where it does not follow from the inputs."""
         op = view.node.op_type
         count = len(view.node.outputs)
+        if op == "SequenceEmpty":  # its dtype is that of the elements to come
+            return [None] * count
         named = _by_attribute(view)
         if named is not None:
             return [named] * count

@@ -75,9 +75,7 @@ def parse_target(text: str) -> Target:
     for setting in filter(None, settings.split(",")):
         key, equals, value = setting.partition("=")
         if not equals:
-            raise InputError(
-                f"option '{setting}' is not key=value", where=f"target '{text}'"
-            )
+            raise InputError(f"option '{setting}' is not key=value", where=f"target '{text}'")
         options[key.strip()] = value.strip()
     for target in TARGETS:
         if target.name == name:

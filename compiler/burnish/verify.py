@@ -163,7 +163,9 @@ def verify(
         # It computes float16 in float32 where it lacks a kernel, and rounds only between nodes
         # that it does not join: where the numbers round depends on the graph.
         exactness = Exactness.FLOAT
-        runs.notes.append("float16 on this runtime is not reproducible to the bit: rounding allowed")
+        runs.notes.append(
+            "float16 on this runtime is not reproducible to the bit: rounding allowed"
+        )
     tolerance = Tolerance(exactness, rtol, atol)
     loose = Tolerance(max(exactness, Exactness.FLOAT), rtol, atol)
     judge = _Judge(random_outputs(old) | random_outputs(new), tolerance, loose)

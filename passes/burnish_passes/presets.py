@@ -13,10 +13,10 @@ from typing import Final
 _START: Final = "infer-shapes, remove-dead-code"
 _ONCE: Final = "inline-functions, lift-constants"
 _EXACT: Final = """
-    fold-constants, inline-if, fold-shape-arithmetic, simplify-reshape,
+    fold-constants, inline-if, scalarize-range, fold-shape-arithmetic, simplify-reshape,
     eliminate-identity, eliminate-neutral-element, eliminate-idempotent,
     eliminate-no-op-movement, compose-casts, compose-transposes, compose-reshapes,
-    compose-concats, select-from-split, remove-zero-initial-state
+    compose-concats, compose-slices, drop-transpose-before-reshape, select-from-split, remove-zero-initial-state
 """
 _FLOAT: Final = """
     eliminate-zero-addition, fuse-conv-batch-norm, fold-affine-into-conv,
@@ -31,12 +31,7 @@ def _one_line(text: str) -> str:
 
 PRESETS: Final[dict[str, str]] = {
     "O0": "",
-    "O1": _one_line(
-        f"{_ONCE}, {_START}, fixpoint[{_EXACT}, {_END}], infer-shapes"
-    ),
-    "O2": _one_line(
-        f"{_ONCE}, {_START}, fixpoint[{_EXACT}, {_FLOAT}, {_END}],"
-        " infer-shapes"
-    ),
+    "O1": _one_line(f"{_ONCE}, {_START}, fixpoint[{_EXACT}, {_END}], infer-shapes"),
+    "O2": _one_line(f"{_ONCE}, {_START}, fixpoint[{_EXACT}, {_FLOAT}, {_END}], infer-shapes"),
     "O3": "O2",
 }

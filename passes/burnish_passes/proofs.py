@@ -111,5 +111,3 @@ def as_result(op: Any, m: Match, x: Value) -> Value:
         made: Value = op.Identity(x)
         return made
     return x
-
-

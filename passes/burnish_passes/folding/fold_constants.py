@@ -295,5 +295,3 @@ def _held(value: Value, known: dict[Value, Array]) -> tuple[Array, DataType]:
 
 def _value_info(name: str, array: Array, dtype: DataType) -> onnx.ValueInfoProto:
     return onnx.helper.make_tensor_value_info(name, int(dtype), array.shape)
-
-

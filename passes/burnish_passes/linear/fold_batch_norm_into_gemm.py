@@ -59,9 +59,7 @@ class FoldIntoGemm(Rule):
 class FoldIntoMatMul(Rule):
     """``BN(MatMul(A, W))`` of matrices, which becomes a Gemm."""
 
-    def before(
-        self, op: Any, a: Any, w: Any, scale: Any, bias: Any, mean: Any, var: Any
-    ) -> Any:
+    def before(self, op: Any, a: Any, w: Any, scale: Any, bias: Any, mean: Any, var: Any) -> Any:
         return _normalised(op, op.MatMul(a, w.constant), scale, bias, mean, var)
 
     def after(self, op: Any, m: Match) -> Any:

@@ -59,7 +59,9 @@ def _ieee(exponent_bits: int, precision: int) -> _Floats:
 
 
 def _integers(bits: int, signed: bool) -> _Integers:
-    return _Integers(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else _Integers(0, 2**bits - 1)
+    return (
+        _Integers(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else _Integers(0, 2**bits - 1)
+    )
 
 
 _NUMBERS: Mapping[DataType, _Integers | _Floats] = MappingProxyType(

@@ -68,7 +68,9 @@ def _composed(
                 m.require(position <= len(axes), "an axis is out of range")
                 axes.insert(position, None)
         else:
-            m.require(all(position < len(axes) for position in positions), "an axis is out of range")
+            m.require(
+                all(position < len(axes) for position in positions), "an axis is out of range"
+            )
             axes = [axis for place, axis in enumerate(axes) if place not in positions]
     kept = {axis for axis in axes if axis is not None}
     total = rank if shape is None else len(shape)

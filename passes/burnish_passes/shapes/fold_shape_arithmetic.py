@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from burnish.graph import Placement, remove_unread, replace_value, why_not_replaceable
-from burnish.ir import Model, Node, Scope, Value, constant, make_tensor
+from burnish.graph import (
+    SOURCES,
+    Placement,
+    remove_unread,
+    replace_value,
+    sources_of,
+    why_not_replaceable,
+)
+from burnish.ir import (
+    DataType,
+    Model,
+    Node,
+    Scope,
+    Value,
+    constant,
+    convert_attributes,
+    make_tensor,
+)
 from burnish.passdef import Context, Pass
 from burnish.shapes import SymbolicTensor
 from burnish.symbolic import known_equal
+
+_ASSEMBLING = frozenset({"Concat", "Unsqueeze"})
+"""What exporters put vectors of sizes together with."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +39,8 @@ class FoldShapeArithmetic(Pass):
     """Evaluate integer arithmetic on shapes symbolically.
 
     A value whose elements are all known numbers becomes a constant. A value whose elements equal
-    those of an earlier value, as expressions in the symbolic dimensions, becomes that value.
+    those of an earlier value, as expressions in the symbolic dimensions, becomes that value; one
+    that is a run of sizes of a value whose Shape is read becomes a Shape with start and end.
     ``Shape(f(x)) => Shape(x)`` when ``f`` keeps the shape, which frees ``f`` from this reader.
 
     Before::
@@ -52,10 +72,12 @@ class FoldShapeArithmetic(Pass):
 
     def _sweep(self, scope: Scope, ctx: Context) -> None:
         first: dict[Hashable, Value] = {}
+        shaped: list[Value] = []
+        # Removed only at the end: until then any of them may be an earlier value for another.
         dead: list[Node] = []
         for node in scope.graph:
             if node.op_type == "Shape" and node.domain == "":
-                self._read_earlier(node, ctx)
+                dead.extend(self._read_earlier(node, ctx))
             if node.op_type == "Constant" or len(node.outputs) != 1:
                 continue
             output = node.outputs[0]
@@ -65,6 +87,12 @@ class FoldShapeArithmetic(Pass):
             if self._becomes_constant(node, known, scope, ctx):
                 dead.append(node)
             elif not known.is_constant:
+                if node.op_type in _ASSEMBLING and node.domain == "":
+                    dead.append(node)
+                    node = self._becomes_shape(node, known, shaped, scope, ctx)
+                    output = node.outputs[0]
+                if node.op_type == "Shape" and node.inputs[0] is not None:
+                    shaped.append(node.inputs[0])
                 earlier = first.setdefault((known.dtype, known.shape, known.elements), output)
                 if earlier is not output and self._becomes_earlier(node, earlier, ctx):
                     dead.append(node)
@@ -86,6 +114,29 @@ class FoldShapeArithmetic(Pass):
         replace_value(output, value, fresh=False)
         return True
 
+    def _becomes_shape(
+        self, node: Node, known: SymbolicTensor, shaped: list[Value], scope: Scope, ctx: Context
+    ) -> Node:
+        """Put ``Shape(x, start, end)`` in place of a vector put together from sizes of x."""
+        if known.dtype != DataType.INT64 or known.rank != 1 or scope.opsets.get("", 0) < 15:
+            return node
+        if node.outputs[0].is_graph_output():
+            return node
+        for value in dict.fromkeys(shaped):
+            start = _position(known.elements, ctx.shapes.shape(value) or ())
+            if start is None or not ctx.applies(
+                self.name, node, f"is part of {value.name}'s shape"
+            ):
+                continue
+            cut = {"start": start, "end": start + len(known.elements)}
+            made = Node("", "Shape", [value], convert_attributes(cut))
+            made.meta[SOURCES] = sources_of(node)
+            made.outputs[0].name = ctx.names.fresh(f"{node.outputs[0].name}_Shape")
+            scope.graph.insert_before(node, made)
+            replace_value(node.outputs[0], made.outputs[0], fresh=True)
+            return made
+        return node
+
     def _becomes_earlier(self, node: Node, earlier: Value, ctx: Context) -> bool:
         output = node.outputs[0]
         if output.is_graph_output() or why_not_replaceable(output, earlier, ctx.shapes):
@@ -95,12 +146,12 @@ class FoldShapeArithmetic(Pass):
         replace_value(output, earlier, fresh=False)
         return True
 
-    def _read_earlier(self, node: Node, ctx: Context) -> None:
-        """Let Shape read the earliest value of the same shape upstream."""
+    def _read_earlier(self, node: Node, ctx: Context) -> list[Node]:
+        """Let Shape read the earliest value of the same shape upstream; return what it read."""
         value = node.inputs[0]
         shape = None if value is None else ctx.shapes.shape(value)
         if value is None or shape is None:
-            return
+            return []
         source = value
         while True:
             producer = source.producer()
@@ -113,6 +164,16 @@ class FoldShapeArithmetic(Pass):
             if not all(map(known_equal, before, shape)):
                 break
             source = upstream
-        if source is not value and ctx.applies(self.name, node, f"reads {source.name}"):
-            node.replace_input_with(0, source)
-            remove_unread([producer for producer in [value.producer()] if producer is not None])
+        if source is value or not ctx.applies(self.name, node, f"reads {source.name}"):
+            return []
+        node.replace_input_with(0, source)
+        producer = value.producer()
+        return [] if producer is None else [producer]
+
+
+def _position(part: Sequence[object], whole: Sequence[object]) -> int | None:
+    """Where ``part`` stands in ``whole`` without a gap, or None."""
+    for start in range(len(whole) - len(part) + 1):
+        if tuple(whole[start : start + len(part)]) == tuple(part):
+            return start
+    return None

@@ -1,0 +1,96 @@
+"""``burnish compile``: a model becomes a verified artifact."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from burnish.cli.options import (
+    add_pipeline_options,
+    add_sample_options,
+    pipeline_keywords,
+    sample_keywords,
+)
+from burnish.cli.screen import Screen
+from burnish.errors import VerificationFailed
+
+if TYPE_CHECKING:
+    from burnish.artifact import Artifact
+    from burnish.pipeline import PassRecord
+
+SUMMARY = "optimize a model, verify it, and write an artifact that says how"
+EXAMPLES = (
+    "model.onnx -o out/",
+    "model.onnx -o small.onnx -O1 --dim batch=1",
+    "model.onnx -o out/ --passes 'fixpoint[fold-constants, eliminate-identity]'",
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("model", metavar="MODEL", help="an .onnx file")
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="OUT",
+        required=True,
+        help="the artifact's folder, or FILE.onnx for the optimized model alone",
+    )
+    add_pipeline_options(parser)
+    add_sample_options(parser)
+    parser.add_argument("--no-verify", action="store_true", help="do not compare the answers")
+    parser.add_argument(
+        "--keep-going", action="store_true", help="write it even when its answers differ"
+    )
+
+
+def run(arguments: argparse.Namespace, screen: Screen) -> int:
+    """Compile; 1 when the answers differ."""
+    from burnish.driver import compile
+    from burnish.report import summary_lines
+
+    records: list[PassRecord] = []
+
+    def progress(news: str | PassRecord) -> None:
+        if not isinstance(news, str):
+            records.append(news)
+        if news == "verify" or (news == "write" and arguments.no_verify):
+            for line in summary_lines(records):
+                screen.say(f"  {line}")
+        screen.progress(news)
+
+    try:
+        artifact = compile(
+            arguments.model,
+            arguments.output,
+            verify=not arguments.no_verify,
+            keep_going=arguments.keep_going,
+            progress=progress,
+            **pipeline_keywords(arguments),
+            **sample_keywords(arguments),
+        )
+    except VerificationFailed as error:
+        if arguments.json:
+            screen.json({"ok": False, "path": None, "reason": str(error), "manifest": None})
+        raise
+    return _report(artifact, arguments, screen)
+
+
+def _report(artifact: Artifact, arguments: argparse.Namespace, screen: Screen) -> int:
+    verdict = artifact.manifest.verdict
+    ok = verdict is None or verdict["ok"]
+    if verdict is None:
+        screen.say("  not verified")
+    else:
+        word = "answers are as before" if ok else "ANSWERS DIFFER"
+        screen.say(f"  {word}: {verdict['samples']} samples on {verdict['engine']}")
+        for output in verdict["outputs"]:
+            if not output["ok"]:
+                screen.say(f"    {output['name']} ({output['where']}): {output['reason']}")
+    if arguments.json:
+        manifest = artifact.manifest.json()
+        path = str(artifact.path)
+        screen.json({"ok": ok, "path": path, "reason": "", "manifest": manifest})
+    else:
+        screen.result(str(artifact.path))
+    return 0 if ok else 1

@@ -1,0 +1,126 @@
+"""``burnish diff``: what the passes change in a model, or what differs between two files."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from burnish.cli.options import add_pipeline_options, pipeline_keywords, shape_keywords
+from burnish.cli.screen import Screen
+from burnish.errors import InputError
+
+if TYPE_CHECKING:
+    from burnish.pipeline import PassRecord
+
+SUMMARY = "show what each pass changes in a model, or what differs between two"
+EXAMPLES = (
+    "model.onnx -O2",
+    "model.onnx --only fold-constants --node conv1",
+    "before.onnx after.onnx",
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("model", metavar="MODEL", help="an .onnx file")
+    parser.add_argument("other", metavar="OTHER", nargs="?", help="a second one to compare with")
+    add_pipeline_options(parser)
+    group = parser.add_argument_group("what to show (of one model)")
+    group.add_argument("--only", metavar="PASS", help="this pass only")
+    group.add_argument("--node", metavar="NAME", help="lines that name this node or value only")
+    group.add_argument("--figures", action="store_true", help="figures of each pass, no lines")
+
+
+def run(arguments: argparse.Namespace, screen: Screen) -> int:
+    """Show differences; for two files 0 when there is none and 1 otherwise."""
+    return _two(arguments, screen) if arguments.other else _one(arguments, screen)
+
+
+def _two(arguments: argparse.Namespace, screen: Screen) -> int:
+    from burnish.loading import load
+    from burnish.modeldiff import diff_models
+    from burnish.report import diff_json, diff_lines
+
+    if arguments.only or arguments.figures or arguments.passes or arguments.level:
+        raise InputError(
+            "options of a pipeline do not go with two files", mend="leave them out, or OTHER"
+        )
+    bound = shape_keywords(arguments)
+    found = diff_models(load(arguments.model, **bound), load(arguments.other, **bound))
+    if arguments.json:
+        held = {"same": found.same, "moved": found.moved, **diff_json(found)}
+        screen.json({"equal": not found, **held})
+    else:
+        screen.diff(diff_lines(found, arguments.node))
+    screen.say(found.summary())
+    return 1 if found else 0
+
+
+def _one(arguments: argparse.Namespace, screen: Screen) -> int:
+    from burnish.driver import optimize
+    from burnish.report import summary_lines
+
+    if arguments.only:
+        _check_pass(arguments.only)
+    screen.progress("load")
+    done = optimize(arguments.model, **pipeline_keywords(arguments))
+    if arguments.json:
+        screen.json(_json(done.records, arguments))
+        return 0
+    for record in _chosen(done.records, arguments):
+        _show(record, arguments, screen)
+    for line in summary_lines(done.records):
+        screen.say(line)
+    return 0
+
+
+def _check_pass(name: str) -> None:
+    import difflib
+
+    from burnish.registry import pass_types
+
+    known = pass_types()
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        mend = f"did you mean {near[0]}?" if near else "see: burnish passes"
+        raise InputError(f"no pass is named '{name}'", where="--only", mend=mend)
+
+
+def _chosen(records: Sequence[PassRecord], arguments: argparse.Namespace) -> list[PassRecord]:
+    from burnish.report import diff_lines, pass_name
+
+    return [
+        record
+        for record in records
+        if record.diff
+        and (not arguments.only or pass_name(record) == arguments.only)
+        and (not arguments.node or diff_lines(record.diff, arguments.node))
+    ]
+
+
+def _show(record: PassRecord, arguments: argparse.Namespace, screen: Screen) -> None:
+    from burnish.report import diff_lines, record_line
+
+    if arguments.figures:
+        screen.result(record_line(record))
+        return
+    turn = f", round {record.round}" if record.round else ""
+    screen.result(f"# pass {record.index}{turn}: {record.spec} ({record.diff.summary()})")
+    screen.diff(diff_lines(record.diff, arguments.node))
+
+
+def _json(records: Sequence[PassRecord], arguments: argparse.Namespace) -> dict[str, object]:
+    from burnish.report import diff_json, diff_lines, record_json
+
+    passes = []
+    for record in _chosen(records, arguments):
+        held = record_json(record)
+        del held["file"]
+        if not arguments.figures:
+            held["lines"] = diff_lines(record.diff, arguments.node)
+            held["diff"] = diff_json(record.diff)
+        passes.append(held)
+    before = records[0].before.json() if records else None
+    after = records[-1].after.json() if records else None
+    return {"before": before, "after": after, "passes": passes}

@@ -1,0 +1,518 @@
+"""The engine: what it declines, what it keeps, what it records, and how much it looks at."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+import onnx
+import pytest
+
+from burnish import rewrite
+from burnish.errors import PassError
+from burnish.ir import Model, Node, Scope, scopes, to_proto
+from burnish.match import Compiled, Match
+from burnish.passdef import Context, Fuel, Pass, Remark
+from burnish.rewrite import Rule, RuleSet
+from burnish.target import Target
+from burnish.text import parse_model
+from tests.support import ops
+
+
+class NegNeg(Rule):
+    """``Neg(Neg(x)) => x``."""
+
+    name: ClassVar[str] = "neg-neg"
+
+    def before(self, op: Any, x: Any) -> Any:
+        return op.Neg(op.Neg(x, _name="inner"), _name="outer")
+
+    def after(self, op: Any, m: Match) -> Any:
+        return m["x"]
+
+
+class ReluNegToElu(Rule):
+    """``Neg(Relu(x)) => Elu(Abs(x))``: of no meaning, but of two new nodes."""
+
+    name: ClassVar[str] = "relu-neg-to-elu"
+
+    def before(self, op: Any, x: Any) -> Any:
+        return op.Neg(op.Relu(x))
+
+    def after(self, op: Any, m: Match) -> Any:
+        return op.Elu(op.Abs(m["x"]))
+
+
+def apply(item: Pass, text: str, *, opset: int = 20, fuel: int | None = None) -> tuple[Model, Any]:
+    """Run one pass; the result is valid ONNX. Also gives the remarks."""
+    model = parse_model(text, opset=opset)
+    ctx = Context.of(model, Target(), Fuel(fuel))
+    item.run(model, ctx)
+    onnx.checker.check_model(to_proto(model), full_check=True)
+    return model, ctx.take_remarks()
+
+
+def whys(remarks: tuple[Remark, ...]) -> list[str]:
+    return [remark.why for remark in remarks if remark.kind == "declined"]
+
+
+_BRANCHES = """z = If (c) <
+    then_branch = g1 () => (float[2] p) { p = Relu (t) },
+    else_branch = g2 () => (float[2] q) { q = Abs (x) }
+>"""
+
+
+@pytest.mark.parametrize(
+    ("outputs", "more", "why"),
+    [
+        (", float[2] z", "z = Relu (t)", "t has another reader"),
+        (", float[2] t", "", "t is a graph output"),
+        (", float[2] z", _BRANCHES, "t has another reader"),
+    ],
+)
+def test_an_inner_result_that_is_needed_declines(outputs: str, more: str, why: str) -> None:
+    model, remarks = apply(
+        NegNeg(),
+        f"""agraph (float[2] x, bool c) => (float[2] y{outputs}) {{
+            t = Neg (x)
+            u = Neg (t)
+            y = Relu (u)
+            {more}
+        }}""",
+    )
+    assert ops(model).count("Neg") == 2
+    assert whys(remarks) == [why]
+
+
+def test_a_graph_output_cannot_be_a_graph_input() -> None:
+    model, remarks = apply(
+        NegNeg(), "agraph (float[2] x) => (float[2] y) { t = Neg (x) y = Neg (t) }"
+    )
+    assert ops(model) == ["Neg", "Neg"]
+    assert whys(remarks) == ["y is a graph output and x is not computed here"]
+
+
+def test_one_value_cannot_be_two_graph_outputs() -> None:
+    model, remarks = apply(
+        NegNeg(),
+        "agraph (float[2] x) => (float[2] r, float[2] y) { r = Relu (x) t = Neg (r) y = Neg (t) }",
+    )
+    assert ops(model) == ["Relu", "Neg", "Neg"]
+    assert whys(remarks) == ["y and r are both graph outputs"]
+
+
+def test_graph_outputs_keep_name_and_declared_shape() -> None:
+    model, _ = apply(
+        NegNeg(),
+        "agraph (float[N] x) => (float[M] y) { r = Relu (x) t = Neg (r) y = Neg (t) }",
+    )
+    (output,) = model.graph.outputs
+    assert ops(model) == ["Relu"]
+    assert (output.name, str(output.shape)) == ("y", "[M]")
+
+
+def test_subgraphs_and_functions_are_rewritten_too() -> None:
+    model, _ = apply(
+        NegNeg(),
+        """<ir_version: 10, opset_import: ["": 20, "f": 1]>
+        agraph (float[2] x, bool c) => (float[2] y) {
+            t = If (c) <
+                then_branch = g1 () => (float[2] p) { a = Neg (x) b = Neg (a) p = Relu (b) },
+                else_branch = g2 () => (float[2] q) { q = Abs (x) }
+            >
+            y = f.twice (t)
+        }
+        <domain: "f", opset_import: ["": 20]>
+        twice (v) => (w) { a = Neg (v) b = Neg (a) w = Relu (b) }
+        """,
+    )
+    assert "Neg" not in ops(model)
+
+
+class DropLeakyRelu(Rule):
+    """``LeakyRelu(x) => Relu(x)``."""
+
+    name: ClassVar[str] = "drop-leaky-relu"
+
+    def before(self, op: Any, x: Any) -> Any:
+        return op.LeakyRelu(x)
+
+    def after(self, op: Any, m: Match) -> Any:
+        return op.Relu(m["x"])
+
+
+def test_an_attribute_given_by_the_caller_of_a_function_declines() -> None:
+    model, remarks = apply(
+        DropLeakyRelu(),
+        """<ir_version: 10, opset_import: ["": 20, "f": 1]>
+        agraph (float[2] x) => (float[2] y) { y = f.leaky <slope = 0.5> (x) }
+        <domain: "f", opset_import: ["": 20]>
+        leaky <slope> (v) => (w) { w = LeakyRelu <alpha: float = @slope> (v) }
+        """,
+    )
+    assert "LeakyRelu" in ops(model)
+    assert whys(remarks) == ["attribute alpha of LeakyRelu(w) is a function parameter"]
+
+
+class EmitGelu(Rule):
+    """``Relu(x) => Gelu(x)``, or with an attribute that no Gelu has."""
+
+    name: ClassVar[str] = "emit-gelu"
+
+    def __init__(self, **attributes: object) -> None:
+        self.attributes = attributes
+
+    def before(self, op: Any, x: Any) -> Any:
+        return op.Relu(x)
+
+    def after(self, op: Any, m: Match) -> Any:
+        return op.Gelu(m["x"], **self.attributes)
+
+
+@pytest.mark.parametrize(
+    ("rule", "opset", "why"),
+    [
+        (EmitGelu(), 19, "opset 19 has no Gelu"),
+        (EmitGelu(speed=3), 20, "Gelu at opset 20 has no attribute speed"),
+    ],
+)
+def test_what_the_opset_does_not_know_declines(rule: Rule, opset: int, why: str) -> None:
+    text = "agraph (float[2] x) => (float[2] y) { y = Relu (x) }"
+    model, remarks = apply(rule, text, opset=opset)
+    assert ops(model) == ["Relu"]
+    assert whys(remarks) == [why]
+    assert ops(apply(EmitGelu(), text)[0]) == ["Gelu"]
+
+
+class Emit(Rule):
+    """``Relu(x) =>`` whatever is asked for."""
+
+    name: ClassVar[str] = "emit"
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+
+    def before(self, op: Any, x: Any) -> Any:
+        return op.Relu(x)
+
+    def after(self, op: Any, m: Match) -> Any:
+        if self.what == "type":
+            return op.Cast(m["x"], to=11)
+        if self.what == "rank":
+            return op.Unsqueeze(m["x"], op.constant(np.array([0])))
+        if self.what == "shape":
+            return op.Concat(m["x"], m["x"], axis=0)
+        if self.what == "inputs":
+            return op.Neg(m["x"], m["x"])
+        return op.Foo(m["x"], _domain="nobody.knows")
+
+
+@pytest.mark.parametrize(
+    ("what", "why"),
+    [
+        ("type", "the type would change from float to double"),
+        ("rank", "the rank would change from 1 to 2"),
+        ("shape", "the shape would change from [2] to [4]"),
+        ("inputs", "Neg at opset 20 does not take 2 inputs"),
+        ("domain", "domain 'nobody.knows' of Foo is not imported"),
+    ],
+)
+def test_a_replacement_that_does_not_fit_declines(what: str, why: str) -> None:
+    model, remarks = apply(Emit(what), "agraph (float[2] x) => (float[2] y) { y = Relu (x) }")
+    assert ops(model) == ["Relu"]
+    assert whys(remarks) == [why]
+    assert not model.graph.initializers
+    assert len(model.graph.inputs[0].uses()) == 1
+
+
+def test_new_nodes_know_their_sources_through_two_rewrites() -> None:
+    text = """agraph (float[2] x) => (float[2] y) {
+        [a] t = Relu (x)
+        [b] u = Neg (t)
+        [c] y = Exp (u)
+    }"""
+    model, _ = apply(ReluNegToElu(), text)
+    assert [node.meta.get(rewrite.SOURCES) for node in model.graph] == [
+        ("b", "a"),
+        ("b", "a"),
+        None,
+    ]
+
+    class ExpElu(Rule):
+        name: ClassVar[str] = "exp-elu"
+
+        def before(self, op: Any, x: Any) -> Any:
+            return op.Exp(op.Elu(x))
+
+        def after(self, op: Any, m: Match) -> Any:
+            return op.Sigmoid(m["x"])
+
+    ExpElu().run(model, Context.of(model, Target()))
+    assert [(node.op_type, node.meta[rewrite.SOURCES]) for node in model.graph] == [
+        ("Abs", ("b", "a")),
+        ("Sigmoid", ("c", "b", "a")),
+    ]
+
+
+def test_values_keep_their_names_and_new_ones_get_unused_ones() -> None:
+    model, _ = apply(
+        ReluNegToElu(),
+        """agraph (float[2] u_Abs) => (float[2] y) {
+            t = Relu (u_Abs)
+            u = Neg (t)
+            y = Exp (u)
+        }""",
+    )
+    names = [node.outputs[0].name for node in model.graph]
+    assert names == ["u_Abs_1", "u", "y"]
+
+
+def test_a_new_node_takes_the_name_of_one_of_its_kind() -> None:
+    class ReluOfNeg(Rule):
+        name: ClassVar[str] = "relu-of-neg"
+
+        def before(self, op: Any, x: Any) -> Any:
+            return op.Relu(op.Neg(x))
+
+        def after(self, op: Any, m: Match) -> Any:
+            return op.Relu(op.Abs(m["x"]))
+
+    model, _ = apply(
+        ReluOfNeg(),
+        "agraph (float[2] x) => (float[2] y) { [first] t = Neg (x) [second] y = Relu (t) }",
+    )
+    first, second = model.graph
+    assert (second.op_type, second.name) == ("Relu", "second")
+    assert first.name != "first"
+
+
+class SinCosToTanAtan(Rule):
+    """A rule of two roots: ``Sin(x), Cos(x) => Tan(x), Atan(x)``."""
+
+    name: ClassVar[str] = "sin-cos"
+
+    def before(self, op: Any, x: Any) -> Any:
+        return op.Sin(x), op.Cos(x)
+
+    def after(self, op: Any, m: Match) -> Any:
+        return op.Tan(m["x"]), op.Atan(m["x"])
+
+
+def test_a_pattern_of_two_results() -> None:
+    model, _ = apply(
+        SinCosToTanAtan(),
+        """agraph (float[2] x) => (float[2] y, float[2] z) {
+            s = Sin (x)
+            y = Relu (s)
+            c = Cos (x)
+            z = Neg (c)
+        }""",
+    )
+    assert sorted(ops(model)) == ["Atan", "Neg", "Relu", "Tan"]
+    made = {node.op_type: node for node in model.graph}
+    assert made["Relu"].inputs[0] is made["Tan"].outputs[0]
+    assert made["Neg"].inputs[0] is made["Atan"].outputs[0]
+
+
+class SwapSplit(Rule):
+    """``Split(x) => `` its parts, each through Abs, however many there are."""
+
+    name: ClassVar[str] = "swap-split"
+
+    def before(self, op: Any, x: Any) -> Any:
+        return op.Split(x, _outputs=...)
+
+    def after(self, op: Any, m: Match) -> Any:
+        parts = len(m.root.outputs)
+        m.suppose(parts > 1)
+        size = len(m.shape("x")) and 6 // parts
+        return tuple(
+            op.Slice(
+                m["x"],
+                op.constant(np.array([place * size])),
+                op.constant(np.array([place * size + size])),
+            )
+            for place in range(parts)
+        )
+
+
+@pytest.mark.parametrize("parts", [2, 3])
+def test_a_root_of_every_result(parts: int) -> None:
+    names = ["a", "b", "c"][:parts]
+    outputs = ", ".join(f"float[{6 // parts}] {name}" for name in names)
+    model, _ = apply(
+        SwapSplit(),
+        f"""agraph (float[6] x) => ({outputs}) {{
+            {", ".join(names)} = Split <num_outputs = {parts}> (x)
+        }}""",
+    )
+    assert ops(model) == ["Slice"] * parts
+    assert [value.name for value in model.graph.outputs] == names
+
+
+class RemoveIf(Rule):
+    """``Relu(If(c)) => Abs(x)``, which drops the If and what only its branches read."""
+
+    name: ClassVar[str] = "remove-if"
+
+    def before(self, op: Any, c: Any) -> Any:
+        return op.Relu(op.If(c))
+
+    def after(self, op: Any, m: Match) -> Any:
+        return op.Abs(m.root.graph.inputs[0])  # type: ignore[union-attr]
+
+
+def test_what_only_a_removed_if_captured_goes_with_it() -> None:
+    model, _ = apply(
+        RemoveIf(),
+        """agraph (float[2] x, bool c) => (float[2] y, float[2] w) {
+            k = Exp (x)
+            t = Neg (k)
+            kept = Sin (x)
+            z = If (c) <
+                then_branch = g1 () => (float[2] p) { p = Relu (t) },
+                else_branch = g2 () => (float[2] q) { q = Abs (kept) }
+            >
+            y = Relu (z)
+            w = Cos (kept)
+        }""",
+    )
+    assert sorted(ops(model)) == ["Abs", "Cos", "Sin"]
+
+
+class ReluToAbs(Rule):
+    def before(self, op: Any, x: Any) -> Any:
+        return op.Relu(x)
+
+    def after(self, op: Any, m: Match) -> Any:
+        return op.Abs(m["x"])
+
+
+class AbsToRelu(Rule):
+    def before(self, op: Any, x: Any) -> Any:
+        return op.Abs(x)
+
+    def after(self, op: Any, m: Match) -> Any:
+        return op.Relu(m["x"])
+
+
+class Undo(RuleSet):
+    name: ClassVar[str] = "undo"
+    rules: ClassVar[tuple[type[Rule], ...]] = (ReluToAbs, AbsToRelu)
+
+
+def test_rules_that_undo_each_other_are_an_error() -> None:
+    with pytest.raises(PassError, match="undo does not come to rest"):
+        apply(Undo(), "agraph (float[2] x) => (float[2] y) { y = Relu (x) }")
+
+
+class Broken(Rule):
+    name: ClassVar[str] = "broken"
+
+    def before(self, op: Any, x: Any) -> Any:
+        return op.Relu(x)
+
+    def after(self, op: Any, m: Match) -> Any:
+        raise ZeroDivisionError("nothing")
+
+
+def test_a_rule_that_raises_is_named_with_the_place() -> None:
+    with pytest.raises(
+        PassError, match=r"Relu\(y\): rule broken failed: ZeroDivisionError: nothing"
+    ):
+        apply(Broken(), "agraph (float[2] x) => (float[2] y) { y = Relu (x) }")
+
+
+def test_fuel_stops_the_engine_after_so_many_rewrites() -> None:
+    text = "agraph (float[2] x) => (float[2] y) { a = Relu (x) b = Relu (a) y = Relu (b) }"
+
+    class Once(ReluToAbs):
+        name: ClassVar[str] = "once"
+
+    assert ops(apply(Once(), text, fuel=2)[0]) == ["Abs", "Abs", "Relu"]
+    assert ops(apply(Once(), text, fuel=0)[0]) == ["Relu", "Relu", "Relu"]
+
+
+class Quiet(Rule):
+    name: ClassVar[str] = "quiet"
+
+    def before(self, op: Any, x: Any) -> Any:
+        return op.Relu(x)
+
+    def when(self, m: Match) -> None:
+        m.suppose(False)
+
+    def after(self, op: Any, m: Match) -> Any:
+        return m["x"]
+
+
+def test_what_is_not_supposed_leaves_no_remark() -> None:
+    _, remarks = apply(Quiet(), "agraph (float[2] x) => (float[2] y) { y = Relu (x) }")
+    assert remarks == ()
+
+
+def _count_visits(monkeypatch: pytest.MonkeyPatch, item: Pass, text: str) -> int:
+    """How often the engine asked whether a pattern stands at a node."""
+    asked = 0
+    ask = rewrite.matches
+
+    def counted(pattern: Compiled, node: Node, scope: Scope, ctx: Context) -> Any:
+        nonlocal asked
+        asked += 1
+        return ask(pattern, node, scope, ctx)
+
+    monkeypatch.setattr(rewrite, "matches", counted)
+    model = parse_model(text)
+    item.run(model, Context.of(model, Target()))
+    monkeypatch.setattr(rewrite, "matches", ask)
+    assert "Neg" not in ops(model)
+    return asked
+
+
+def _chain(length: int, op_type: str) -> str:
+    lines = "\n".join(f"t{i + 1} = {op_type if i % 3 else 'Relu'} (t{i})" for i in range(length))
+    return f"agraph (float[2] t0) => (float[2] y) {{ {lines}\n y = Relu (t{length}) }}"
+
+
+def test_visits_grow_with_the_length_of_a_chain_not_its_square(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    short = _count_visits(monkeypatch, NegNeg(), _chain(201, "Neg"))
+    long = _count_visits(monkeypatch, NegNeg(), _chain(2001, "Neg"))
+    assert short >= 134
+    assert long <= 11 * short
+
+
+def test_all_scopes_are_indexed_by_operator(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _count_visits(monkeypatch, NegNeg(), _chain(600, "Abs")) == 0
+
+
+def test_a_rewrite_lets_its_neighbours_be_tried_again() -> None:
+    lines = "\n".join(f"t{i + 1} = Neg (t{i})" for i in range(100))
+    model, _ = apply(
+        NegNeg(), f"agraph (float[2] t0) => (float[2] y) {{ {lines}\n y = Relu (t100) }}"
+    )
+    assert ops(model) == ["Relu"]
+
+
+def test_constants_of_a_function_body_are_nodes() -> None:
+    class AddOne(Rule):
+        name: ClassVar[str] = "add-one"
+
+        def before(self, op: Any, x: Any) -> Any:
+            return op.Relu(x)
+
+        def after(self, op: Any, m: Match) -> Any:
+            return op.Add(m["x"], op.constant(np.array([1.0], dtype=np.float32)))
+
+    model, _ = apply(
+        AddOne(),
+        """<ir_version: 10, opset_import: ["": 20, "f": 1]>
+        agraph (float[2] x) => (float[2] y) { y = f.g (x) }
+        <domain: "f", opset_import: ["": 20]>
+        g (v) => (w) { w = Relu (v) }
+        """,
+    )
+    (body,) = [scope.graph for scope in scopes(model) if scope.function is not None]
+    assert [node.op_type for node in body] == ["Constant", "Add"]
+    assert not body.initializers

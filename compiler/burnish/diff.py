@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
 
+from burnish.figures import Figures, Meter, counts
 from burnish.ir import Attr, Graph, Model, Node, TensorProtocol, scopes
+from burnish.shapes import Shapes
 from burnish.text import line_text, tensor_text, value_text
 
 __all__ = ["Diff", "Recorder"]
@@ -186,6 +188,21 @@ class Recorder:
             entries.append(("@", f"{old.title} (removed)"))
             entries.extend(("-", signature) for signature in old.nodes.values())
         return Diff(tuple(entries))
+
+    def figures(self, meter: Meter, shapes: Shapes) -> Figures:
+        """The figures of the model as last observed, without walking it again."""
+        states = self._scopes.values()
+        return meter.sum(
+            sum(len(state.nodes) for state in states),
+            (held for state in states for held in state.constants.values()),
+            (
+                node
+                for state in states
+                for node, signature in state.nodes.items()
+                if counts(signature[0])
+            ),
+            shapes,
+        )
 
     def _titled(self) -> Iterator[tuple[str, Graph]]:
         for number, scope in enumerate(scopes(self._model)):

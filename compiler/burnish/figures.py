@@ -7,7 +7,7 @@ number, or a polynomial in the symbolic dimensions.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from burnish.ir import Model, Node, TensorProtocol, Value, attribute, scopes
 from burnish.shapes import Shapes
 from burnish.symbolic import Dim, has_unknown
 
-__all__ = ["Figures", "Meter", "measure", "node_macs"]
+__all__ = ["Figures", "Meter", "counts", "measure", "node_macs"]
 
 
 @dataclass(frozen=True)
@@ -114,6 +114,11 @@ def node_macs(node: Node, shapes: Shapes) -> Dim | None:
     return 0 if counter is None else counter(node, shapes)
 
 
+def counts(op_type: str) -> bool:
+    """Whether operators of this type do multiply-accumulates."""
+    return op_type in _COUNTERS
+
+
 class Meter:
     """Counts a model again and again, and remembers what it counted."""
 
@@ -124,22 +129,41 @@ class Meter:
 
     def measure(self, shapes: Shapes) -> Figures:
         """Count the model as it stands."""
-        nodes = parameters = size = 0
+        graphs = [scope.graph for scope in scopes(self._model)]
+        held = [value.const_value for graph in graphs for value in graph.initializers.values()]
+        counting = [node for graph in graphs for node in graph if node.op_type in _COUNTERS]
+        return self.sum(sum(map(len, graphs)), held, counting, shapes)
+
+    def sum(
+        self,
+        nodes: int,
+        constants: Iterable[TensorProtocol | None],
+        counting: Iterable[Node],
+        shapes: Shapes,
+    ) -> Figures:
+        """The figures of a model with so many nodes, these constants, and these products.
+
+        Args:
+            nodes: how many nodes there are.
+            constants: what the initializers hold.
+            counting: the nodes :func:`counts` is true for.
+            shapes: what is known of the values.
+        """
+        parameters = size = 0
+        for held in constants:
+            elements, taken = self._size(held)
+            parameters += elements
+            size += taken
         macs: Dim | None = 0
-        for scope in scopes(self._model):
-            for value in scope.graph.initializers.values():
-                elements, taken = self._size(value)
-                parameters += elements
-                size += taken
-            nodes += len(scope.graph)
-            for node in scope.graph:
-                if node.op_type in _COUNTERS and macs is not None:
-                    found = self._node(node, shapes)
-                    macs = None if found is None else macs + found
+        for node in counting:
+            found = self._node(node, shapes)
+            if found is None:
+                macs = None
+                break
+            macs = macs + found
         return Figures(nodes, parameters, size, macs)
 
-    def _size(self, value: Value) -> tuple[int, int]:
-        held = value.const_value
+    def _size(self, held: TensorProtocol | None) -> tuple[int, int]:
         if held is None:
             return 0, 0
         known = self._sizes.get(held)

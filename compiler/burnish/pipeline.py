@@ -146,7 +146,9 @@ class _Run:
         self.ctx = ctx
         self.recorder = Recorder(model) if record else None
         self.meter = Meter(model)
-        self.figures = self.meter.measure(ctx.shapes) if record else _NO_FIGURES
+        self.figures = (
+            _NO_FIGURES if self.recorder is None else self.recorder.figures(self.meter, ctx.shapes)
+        )
         self.index = 0
 
     def steps(self, steps: tuple[Step, ...], round_number: int) -> Iterator[PassRecord]:
@@ -188,7 +190,7 @@ class _Run:
         before, diff = self.figures, Diff()
         if self.recorder is not None and not untouched:
             diff = self.recorder.observe()
-            self.figures = self.meter.measure(self.ctx.shapes)
+            self.figures = self.recorder.figures(self.meter, self.ctx.shapes)
         self.index += 1
         return PassRecord(
             self.index - 1,

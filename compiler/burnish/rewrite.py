@@ -163,9 +163,9 @@ class _Worklist:
         self.ctx = ctx
         self.rules: dict[tuple[str, str], list[_Prepared]] = {}
         for rule in rules:
-            node = rule.pattern.roots[0].node
-            for op_type in node.op_types:
-                self.rules.setdefault((node.domain, op_type), []).append(rule)
+            root = rule.pattern.roots[0].node
+            for op_type in root.op_types:
+                self.rules.setdefault((root.domain, op_type), []).append(rule)
         self.reach = max((rule.pattern.reach for rule in rules), default=1)
         self.scopes: dict[Graph, Scope] = {scope.graph: scope for scope in ctx.scopes(model)}
         self.queue: deque[Node] = deque()

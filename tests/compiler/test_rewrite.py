@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 import onnx
 import pytest
+from tests.support import ops
 
 from burnish import rewrite
 from burnish.errors import PassError
@@ -16,7 +17,6 @@ from burnish.passdef import Context, Fuel, Pass, Remark
 from burnish.rewrite import Rule, RuleSet
 from burnish.target import Target
 from burnish.text import parse_model
-from tests.support import ops
 
 
 class NegNeg(Rule):

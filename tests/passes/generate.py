@@ -8,8 +8,7 @@ operator is valid without running anything. What the generators may draw is in
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -22,7 +21,8 @@ from burnish.ir import Array
 
 Shape = tuple[int, ...]
 Item = TypeVar("Item")
-Draw = Callable[[st.SearchStrategy[Any]], Any]
+Whole = Callable[[int, int], int]
+"""Draws a whole number between two, both included: all that building a model needs."""
 
 BINDINGS: tuple[dict[str, int], ...] = (
     {"N": 2, "M": 3},
@@ -98,30 +98,29 @@ class Builder:
             pass of FLOAT exactness can be seen to do.
     """
 
-    def __init__(self, draw: Draw, opset: int, smooth: bool, empty: bool) -> None:
-        self.draw = draw
-        self.opset = opset
+    def __init__(self, whole: Whole, smooth: bool) -> None:
+        self.whole = whole
         self.smooth = smooth
-        self.bindings = (*BINDINGS, EMPTY) if empty else BINDINGS
+        self.opset = whole(9, 21)
+        self.bindings = (*BINDINGS, EMPTY) if whole(0, 1) else BINDINGS
         self.bodies = [Body()]
         self.count = 0
         self.prefix = "v"
 
     # --- drawing
 
-    def whole(self, low: int, high: int) -> int:
-        return int(self.draw(st.integers(low, high)))
-
     def flip(self) -> bool:
-        return bool(self.draw(st.booleans()))
+        return self.whole(0, 1) == 1
 
     def choose(self, items: Sequence[Item]) -> Item:
         return items[self.whole(0, len(items) - 1)]
 
     def pick(self, fits: Callable[[Var], bool]) -> Var | None:
-        """A visible value, late ones first; None when none fits."""
+        """A visible value, mostly one of the last; None when none fits."""
         found = [var for body in reversed(self.bodies) for var in reversed(body.vars) if fits(var)]
-        return self.choose(found) if found else None
+        if not found:
+            return None
+        return self.choose(found if self.whole(0, 2) == 2 else found[:2])
 
     def number(self) -> float:
         return self.choose(SMOOTH if self.smooth else SPECIAL)
@@ -213,11 +212,10 @@ def onnx_type(dtype: str) -> int:
     return int(helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
 
 
-def info(var: Var, known_rank: bool = False) -> onnx.ValueInfoProto:
-    """The declaration of a value: its type, and its rank if wanted."""
-    shape = [None] * var.rank if known_rank else None
+def info(var: Var) -> onnx.ValueInfoProto:
+    """The declaration of a value: its type and rank."""
     declared: onnx.ValueInfoProto = helper.make_tensor_value_info(
-        var.name, onnx_type(var.dtype), shape
+        var.name, onnx_type(var.dtype), [None] * var.rank
     )
     return declared
 
@@ -256,46 +254,56 @@ def _feeds(builder: Builder, inputs: Sequence[Var], seed: int) -> tuple[dict[str
 
 
 def _outputs(builder: Builder) -> list[Var]:
-    """Values nobody reads, and now and then an inner one."""
-    read = {name for node in builder.body.nodes for name in node.input}
+    """Most values that nobody reads, and now and then an inner one."""
+    read = set(_read(builder.body.nodes))
     made = {name for node in builder.body.nodes for name in node.output}
     own = [var for var in builder.body.vars if var.name in made]
-    ends = [var for var in own if var.name not in read]
-    chosen = ends[-builder.whole(1, 3) :]
-    if builder.whole(0, 3) == 3:
+    chosen = [var for var in own if var.name not in read]
+    if len(chosen) > 1 and builder.whole(0, 2) == 2:
+        chosen.remove(builder.choose(chosen))
+    if builder.whole(0, 2) == 2:
         chosen.append(builder.choose(own))
-    return list({var.name: var for var in chosen}.values())
+    return list({var.name: var for var in chosen[-8:]}.values())
+
+
+def _read(nodes: Iterable[onnx.NodeProto]) -> Iterator[str]:
+    for node in nodes:
+        yield from node.input
+        for attribute in node.attribute:
+            yield from _read(attribute.g.node)
 
 
 Operators = Mapping[str, Callable[[Builder], None]]
 
 
-@st.composite
-def models(draw: Draw, operators: Operators, *, smooth: bool = False) -> Generated:
-    """Models of 2 to 12 draws from ``operators``.
+def build(whole: Whole, operators: Operators, smooth: bool) -> Generated:
+    """A model of 2 to 12 draws from ``operators``.
 
     Args:
-        draw: given by hypothesis.
+        whole: draws a whole number between two.
         operators: what adds nodes, by name; most add one.
         smooth: see :class:`Builder`.
     """
-    builder = Builder(draw, draw(st.integers(9, 21)), smooth, draw(st.booleans()))
-    inputs = [
-        builder.input(dtype, dims)
-        for dtype, dims in draw(st.lists(st.sampled_from(INPUTS), min_size=1, max_size=3))
-    ]
-    for name in draw(st.lists(st.sampled_from(sorted(operators)), min_size=2, max_size=12)):
-        operators[name](builder)
+    builder = Builder(whole, smooth)
+    inputs = [builder.input(*INPUTS[whole(0, 4)])]
+    inputs += [builder.input(*builder.choose(INPUTS)) for _ in range(whole(0, 2))]
+    for _ in range(whole(2, 12)):
+        operators[builder.choose(sorted(operators))](builder)
     if not builder.body.nodes:
         builder.same("Identity", inputs[0])
     body = builder.body
-    outputs = [info(var, builder.flip()) for var in _outputs(builder)]
+    outputs = [info(var) for var in _outputs(builder)]
     graph = helper.make_graph(body.nodes, "generated", body.inputs, outputs, body.initializers)
     opset = helper.make_opsetid("", builder.opset)
-    proto = helper.make_model(graph, opset_imports=[opset], ir_version=8)
-    if builder.opset > 19:
-        proto.ir_version = 10
-    return Generated(proto, _feeds(builder, inputs, draw(st.integers(0, 3))))
+    ir_version = 10 if builder.opset > 19 else 8
+    proto = helper.make_model(graph, opset_imports=[opset], ir_version=ir_version)
+    return Generated(proto, _feeds(builder, inputs, whole(0, 3)))
+
+
+@st.composite
+def models(draw: Callable[[Any], Any], operators: Operators, *, smooth: bool = False) -> Generated:
+    """Models that :func:`build` makes."""
+    return build(lambda low, high: int(draw(st.integers(low, high))), operators, smooth)
 
 
 INPUTS: tuple[tuple[str, tuple[int | str, ...]], ...] = (
@@ -311,7 +319,3 @@ INPUTS: tuple[tuple[str, tuple[int | str, ...]], ...] = (
     ("bool", ("N", "M")),
 )
 
-
-def relabelled(var: Var, **changes: Any) -> Var:
-    """``var`` with some of its fields changed."""
-    return dataclasses.replace(var, **changes)

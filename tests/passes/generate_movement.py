@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from burnish.ir import Array
-from tests.passes.generate import Builder, Shape, Var, relabelled, small
+from tests.passes.generate import Builder, Shape, Var, small
 
 
 def movable(var: Var) -> bool:
@@ -408,10 +408,6 @@ def use_shape(b: Builder) -> None:
         out = [tuple(np.multiply(*pair).tolist()) for pair in zip(x.shapes, shapes, strict=True)]
         if small(out):
             moved(b, "Tile", x, out, v)
-
-
-def forget_contents(var: Var) -> Var:
-    return relabelled(var, contents=None)
 
 
 MOVEMENT: dict[str, Callable[[Builder], None]] = {

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from tests.passes.generate import Builder, Shape, Var, broadcast, relabelled, small
+from tests.passes.generate import Builder, Shape, Var, broadcast, small
 
 SMOOTH_UNARY = ("Abs", "Identity", "Neg", "Relu", "Sigmoid", "Tanh")
 UNARY = (*SMOOTH_UNARY, "Ceil", "Exp", "Floor", "Reciprocal", "Sign", "Sqrt")
@@ -223,8 +223,8 @@ def random(b: Builder) -> None:
     if b.flip():
         noise = b.same("RandomNormalLike", x)
     else:
-        noise = b.emit("RandomUniform", [], [("float32", [()] * len(x.shapes))], shape=[])[0]
-    b.emit("Mul", [x, noise], [("float32", x.shapes)])
+        noise = b.emit("RandomUniform", [], [("float32", [(1,)] * len(x.shapes))], shape=[1])[0]
+    b.emit("Mul", [x, noise], [("float32", [shape or noise.shapes[0] for shape in x.shapes])])
 
 
 def signed_zeros(b: Builder) -> None:
@@ -326,4 +326,4 @@ ARITHMETIC: dict[str, Callable[[Builder], None]] = {
 ROUGH: dict[str, Callable[[Builder], None]] = {"compare": compare, "reduce": reduce}
 LINEAR: dict[str, Callable[[Builder], None]] = {"convolution": convolution, "matmul": matmul}
 
-__all__ = ["ARITHMETIC", "LINEAR", "ROUGH", "is_float", "filled", "relabelled"]
+__all__ = ["ARITHMETIC", "LINEAR", "ROUGH", "is_float", "filled"]

@@ -101,6 +101,10 @@ def _sort_initializers(graph: Graph) -> None:
         graph.initializers[value.name] = value
 
 
+def _inputs(model: Model) -> list[str | None]:
+    return [value.name for value in model.graph.inputs]
+
+
 def _runs_alike(model: Model) -> bool:
     return all(
         node.op_type == "Constant" or is_deterministic(node, scope.opsets)
@@ -126,6 +130,8 @@ def test_after_gives_the_answers_of_before(found: type[Pass], before: str, after
     source, result = parse_model(before), parse_model(after)
     if found.exactness == Exactness.LOSSY or not _runs_alike(source):
         pytest.skip("its answers are not meant to be equal")
+    if _inputs(source) != _inputs(result):
+        pytest.skip("it is about the inputs, and shows what becomes of them")
     verdict = verify(to_proto(source), to_proto(result), exactness=found.exactness)
     assert verdict.ok, verdict.text()
 

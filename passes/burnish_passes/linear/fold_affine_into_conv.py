@@ -46,9 +46,9 @@ def _legacy_shape(m: Match, c: Array, rank: int) -> tuple[int, ...]:
     m.require(left is not None and left is m.node("conv").outputs[0], "it broadcasts the Conv")
     axis = m.attr("op", "axis")
     if axis is None:
-        return c.shape
+        return tuple(c.shape)
     axis = axis + rank if axis < 0 else axis
-    return (*c.shape, *[1] * (rank - axis - c.ndim))
+    return (*map(int, c.shape), *[1] * (rank - axis - c.ndim))
 
 
 class FoldAfter(Rule):

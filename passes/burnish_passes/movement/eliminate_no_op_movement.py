@@ -109,10 +109,7 @@ def _upsample(m: Match, node: Node) -> None:
 
 def _single(m: Match, node: Node) -> None:
     """One part is the whole, and one operand is the result."""
-    if node.op_type == "Split":
-        m.suppose(len(node.outputs) == 1)
-    else:
-        m.suppose(len(node.inputs) == 1)
+    m.suppose(node.op_type == "Split" or len(node.inputs) == 1)
 
 
 def _cast(m: Match, node: Node) -> None:
@@ -200,9 +197,11 @@ class EliminateNoOpMovement(Rule):
     exactness: ClassVar[Exactness] = Exactness.BITWISE
 
     def before(self, op: Any, x: Any) -> Any:
-        return op.either(*_CONDITIONS)(x, ..., _name="op")
+        # Every result, so that a Split into several is not taken for one with a second reader.
+        return op.either(*_CONDITIONS)(x, ..., _name="op", _outputs=...)
 
     def when(self, m: Match) -> None:
+        m.suppose(len(m.root.outputs) == 1)
         _CONDITIONS[m.root.op_type](m, m.root)
 
     def after(self, op: Any, m: Match) -> Any:

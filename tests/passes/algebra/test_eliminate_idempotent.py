@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tests.support import ops, run_passes
 
 from burnish.driver import optimize
 from burnish.evaluate import run_model
 from burnish.ir import to_proto
 from burnish.text import parse_model
-from tests.support import ops, run_passes
 
 PASS = "eliminate-idempotent"
 _SPECIAL = np.array([0.0, -0.0, np.nan, np.inf, -np.inf, -0.5, 2.5, -7.2], dtype=np.float32)

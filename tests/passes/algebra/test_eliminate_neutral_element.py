@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tests.support import ops, reasons, run_passes
 
 from burnish.driver import optimize
 from burnish.evaluate import run_model
 from burnish.ir import to_proto
 from burnish.passdef import Exactness
 from burnish.text import parse_model
-from tests.support import ops, reasons, run_passes
 
 BITWISE, FLOAT = "eliminate-neutral-element", "eliminate-zero-addition"
 _SPECIAL = np.array([0.0, -0.0, np.nan, np.inf, -np.inf, 1e-45, -3.5, 3e38], dtype=np.float32)

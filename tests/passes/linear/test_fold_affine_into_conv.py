@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from tests.support import ops, reasons, run_passes
 
 from burnish.driver import optimize
 from burnish.ir import to_proto
 from burnish.text import parse_model
-from tests.support import ops, reasons, run_passes
 
 PASS = "fold-affine-into-conv"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ml_dtypes
 import numpy as np
 import pytest
+from tests.support import ops, reasons, run_passes
 
 from burnish.driver import optimize
 from burnish.evaluate import run_model
@@ -13,7 +14,6 @@ from burnish.passdef import Context
 from burnish.registry import pass_types
 from burnish.target import Target
 from burnish.text import parse_model
-from tests.support import ops, reasons, run_passes
 
 PASS = "fuse-conv-batch-norm"
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tests.support import ops, reasons, run_passes
 
 from burnish.ir import DataType
 from burnish_passes.movement.compose_casts import holds_every_value
-from tests.support import ops, reasons, run_passes
 
 PASS = "compose-casts"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from tests.support import ops, reasons, run_passes
 
 PASS = "compose-concats"

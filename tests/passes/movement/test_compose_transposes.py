@@ -5,9 +5,9 @@ from __future__ import annotations
 import itertools
 
 import pytest
+from tests.support import ops, run_passes
 
 from burnish.ir import attribute
-from tests.support import ops, run_passes
 
 PASS = "compose-transposes"
 

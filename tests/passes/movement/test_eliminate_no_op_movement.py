@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-
-from tests.support import ops, run_passes
+from tests.support import ops, reasons, run_passes
 
 PASS = "eliminate-no-op-movement"
 _END = 2**63 - 1
@@ -142,3 +141,16 @@ def test_attribute_spellings_of_old_opsets(operator: str, opset: int) -> None:
 def test_between_graph_input_and_output_it_stays() -> None:
     model, _ = run_passes("agraph (float[4] x) => (float[4] y) { y = Cast <to = 1> (x) }", PASS)
     assert ops(model) == ["Cast"]
+
+
+def test_a_split_into_several_is_not_worth_a_remark() -> None:
+    model, records = run_passes(
+        """agraph (float[4] x) => (float[2] y, float[2] z) {
+            a, b = Split <num_outputs = 2> (x)
+            y = Neg(a)
+            z = Neg(b)
+        }""",
+        PASS,
+    )
+    assert ops(model) == ["Split", "Neg", "Neg"]
+    assert reasons(records) == []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from tests.support import ops, run_passes
 
 PASS = "select-from-split"

@@ -21,7 +21,7 @@ from benchmarks.answers import compare_answers
 from benchmarks.figures import operators
 from benchmarks.measure import Measurement, measure
 from benchmarks.table import render
-from benchmarks.tools import TOOLS
+from benchmarks.tools import DEFAULT_TOOLS, TOOLS
 
 FOLDERS = ("real", "arch", "light", "stress")
 
@@ -87,7 +87,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     default_root = os.environ.get("BURNISH_CORPUS", "/work/shared/corpus")
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--corpus", type=Path, default=Path(default_root), metavar="FOLDER")
-    parser.add_argument("--tools", default=",".join(TOOLS), help="comma-separated names")
+    parser.add_argument("--tools", default=",".join(DEFAULT_TOOLS), help=f"of: {', '.join(TOOLS)}")
     parser.add_argument("--only", default="*", metavar="GLOB", help="models to measure")
     parser.add_argument("--repeats", type=int, default=3, help="runs per tool and model")
     parser.add_argument("--timeout", type=float, default=120.0, help="seconds per tool and model")

@@ -81,6 +81,24 @@ def _complaints(entries: Sequence[dict[str, Any]], tools: Sequence[str]) -> list
     return found
 
 
+def _larger(entries: Sequence[dict[str, Any]], tools: Sequence[str]) -> list[str]:
+    """The models on which the first tool leaves more nodes than another whose answers hold."""
+    found = []
+    for entry in entries:
+        results = entry["tools"]
+        others = {
+            tool: results[tool]["nodes"]
+            for tool in tools[1:]
+            if not results[tool]["failure"]
+            and results[tool].get("answers", "same").startswith("same")
+        }
+        ours = results[tools[0]]
+        if not ours["failure"] and others and ours["nodes"] > min(others.values()):
+            counts = ", ".join(f"{tool} {nodes}" for tool, nodes in others.items())
+            found.append(f"- {entry['model']}: {tools[0]} {ours['nodes']}, {counts}")
+    return found
+
+
 def render(report: dict[str, Any], tools: Sequence[str]) -> str:
     """The whole report: environment, one row per model, means, failures."""
     entries = report["models"]
@@ -94,6 +112,10 @@ def render(report: dict[str, Any], tools: Sequence[str]) -> str:
     ]
     if len(tools) > 1:
         parts.append(_comparison(entries, tools))
+        larger = _larger(entries, tools)
+        parts.append(f"{tools[0]} leaves more nodes on {len(larger)} models.")
+        if larger:
+            parts.append("\n".join(larger))
     complaints = _complaints(entries, tools)
     if complaints:
         parts.append("Failed, or gave other answers (!):\n\n" + "\n".join(complaints))

@@ -1,6 +1,7 @@
 """The optimizers that are compared, each as one function from model file to model file.
 
-Every tool runs with its default settings and is imported inside its own function, so that a child
+Every tool runs with its default settings (``burnish_frozen`` also takes overridable initializers for
+constants, as both peers do unasked) and is imported inside its own function, so that a child
 process that measures one tool never pays for another.
 """
 
@@ -19,7 +20,7 @@ class Tool:
     """One optimizer.
 
     Attributes:
-        name: its import name; also how it is named on the command line and in results.
+        name: how it is named on the command line and in results.
         distribution: its name as a Python distribution, for the version.
         run: reads the model at the first path and writes the result to the second.
     """
@@ -33,7 +34,7 @@ class Tool:
         try:
             return importlib.metadata.version(self.distribution)
         except importlib.metadata.PackageNotFoundError:
-            found = importlib.util.find_spec(self.name) is not None
+            found = importlib.util.find_spec(self.distribution) is not None
             return "from source" if found else "not installed"
 
 
@@ -42,6 +43,14 @@ def _burnish(source: Path, destination: Path) -> None:
     from burnish.saving import save
 
     model, _ = optimize(source, passes="O2")
+    save(model, destination)
+
+
+def _burnish_frozen(source: Path, destination: Path) -> None:
+    from burnish.driver import optimize
+    from burnish.saving import save
+
+    model, _ = optimize(source, passes="freeze-initializers, O2")
     save(model, destination)
 
 
@@ -60,10 +69,13 @@ def _onnxsim(source: Path, destination: Path) -> None:
     onnx.save(model, str(destination))
 
 
+DEFAULT_TOOLS = ("burnish", "onnxslim", "onnxsim")
+
 TOOLS: dict[str, Tool] = {
     tool.name: tool
     for tool in (
         Tool("burnish", "burnish", _burnish),
+        Tool("burnish_frozen", "burnish", _burnish_frozen),
         Tool("onnxslim", "onnxslim", _onnxslim),
         Tool("onnxsim", "onnxsim", _onnxsim),
     )

@@ -113,8 +113,9 @@ class Diff:
 
     @cached_property
     def lines(self) -> tuple[str, ...]:
-        """Every line that went (``-``) or came (``+``), in graph order, with up to one unchanged
-        line (a space) around each change, and ``@`` lines that name the scope.
+        """Every line that went (``-``) or came (``+``), in graph order.
+
+        There is up to one unchanged line (a space) around each change; ``@`` names the scope.
         """
         return tuple(
             f"@ {_entry_text(entry)}" if sign == "@" else f"{sign}  {_entry_text(entry)}"

@@ -29,14 +29,14 @@ from burnish.passdef import Exactness
 from burnish.pipeline import PassRecord, Pipeline
 from burnish.provenance import node_sources, source_entry
 from burnish.registry import backend, presets
-from burnish.report import diff_files, records_json
-from burnish.samples import Samples
 from burnish.saving import save
 from burnish.shapes import Shapes
 from burnish.stages import Progress, Stages
 from burnish.target import Target
 from burnish.verify import Verdict
 from burnish.verify import verify as compare
+from burnish.verify.samples import Samples
+from burnish.views.report import diff_files, records_json
 
 __all__ = ["Optimized", "Progress", "Source", "compile", "optimize", "pipeline_of"]
 
@@ -142,7 +142,7 @@ def compile(
         passes: pipeline text, a level ``O0`` to ``O3``, or a pipeline; None is ``O2``.
         allow: the weakest promise any pass may make.
         verify: whether to compare the answers of source and result.
-        samples: inputs to compare on, see :func:`burnish.samples.read_samples`; None: seeded ones.
+        samples: inputs to compare on, see :func:`burnish.verify.samples.read_samples`; None: seeded ones.
         seeds: one seeded sample each.
         input_shapes: shapes to bind, by input name.
         dims: sizes to bind, by symbolic dimension name.
@@ -250,4 +250,5 @@ def _not_equal(verdict: Verdict, name: str) -> VerificationFailed:
         f"the answers differ: {failed[0].text().removeprefix('FAIL ')}{more}",
         where=name,
         mend="nothing was written; with --keep-going it is",
+        verdict=verdict.json(),
     )

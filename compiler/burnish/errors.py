@@ -86,9 +86,22 @@ class ExecutionError(BurnishError):
 
 
 class VerificationFailed(BurnishError):
-    """Source and result give different answers."""
+    """Source and result give different answers.
+
+    Args:
+        what: what differs.
+        where: the model.
+        mend: what to do about it.
+        verdict: the whole comparison as JSON-ready values, when there is one.
+    """
 
     exit_code = 1
+
+    def __init__(
+        self, what: str, *, where: str = "", mend: str = "", verdict: object = None
+    ) -> None:
+        self.verdict = verdict
+        super().__init__(what, where=where, mend=mend)
 
 
 class BuildError(BurnishError):

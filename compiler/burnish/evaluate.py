@@ -21,7 +21,7 @@ import onnx
 from burnish.errors import ExecutionError, InputError, MissingDependency
 from burnish.ir import Array, Model
 from burnish.saving import save, to_proto
-from burnish.tokens import tensor_over
+from burnish.serial.tokens import tensor_over
 
 __all__ = ["Engine", "Evaluator", "Feeds", "Runnable", "run_model"]
 

@@ -154,12 +154,11 @@ class Meter:
             elements, taken = self._size(held)
             parameters += elements
             size += taken
-        macs: Dim | None = 0
+        macs: Dim = 0
         for node in counting:
             found = self._node(node, shapes)
             if found is None:
-                macs = None
-                break
+                return Figures(nodes, parameters, size, None)
             macs = macs + found
         return Figures(nodes, parameters, size, macs)
 

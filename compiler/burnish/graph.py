@@ -66,7 +66,7 @@ class Placement:
         return Value(
             name=name,
             type=TensorType(held.dtype),
-            shape=Shape(list(held.shape)),
+            shape=Shape(held.shape.numpy()),
             const_value=held,
         )
 
@@ -95,7 +95,7 @@ class Placement:
 def constant_node(held: TensorProtocol, name: str) -> Node:
     """A detached ``Constant`` node that produces a value called ``name``."""
     output = Value(
-        name=name, type=TensorType(held.dtype), shape=Shape(list(held.shape)), const_value=held
+        name=name, type=TensorType(held.dtype), shape=Shape(held.shape.numpy()), const_value=held
     )
     return Node("", "Constant", [], convert_attributes({"value": held}), outputs=[output])
 

@@ -82,6 +82,7 @@ __all__ = [
     "names_in_use",
     "nested_graphs",
     "outputs_of",
+    "read_values",
     "remove_node",
     "schema",
     "scopes",
@@ -233,7 +234,18 @@ def is_deterministic(node: Node, opsets: dict[str, int]) -> bool:
     known = None if version is None else schema(node.op_type, node.domain, version)
     if known is None:
         return False
-    return bool(known.node_determinism != onnx.defs.OpSchema.NodeDeterminism.NonDeterministic)
+    # The stubs of onnx lack this attribute.
+    determinism = known.node_determinism  # type: ignore[attr-defined]
+    return bool(determinism != onnx.defs.OpSchema.NodeDeterminism.NonDeterministic)
+
+
+def read_values(node: Node) -> list[Value]:
+    """The values ``node`` reads, those its subgraphs read included."""
+    found = [value for value in node.inputs if value is not None]
+    for graph in nested_graphs(node):
+        for inner in graph:
+            found.extend(read_values(inner))
+    return found
 
 
 def _detach(node: Node) -> list[Value]:

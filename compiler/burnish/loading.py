@@ -19,12 +19,12 @@ from google.protobuf.message import (  # type: ignore[import-untyped]
     EncodeError,
 )
 
-from burnish.dims import bind
 from burnish.errors import ModelError
 from burnish.ir import DataType, ExternalTensor, Model, TensorProtocol, scopes
 from burnish.memory import without_collection
-from burnish.skeleton import assemble, dismantle
-from burnish.tokens import (
+from burnish.serial.dims import bind
+from burnish.serial.skeleton import assemble, dismantle
+from burnish.serial.tokens import (
     Held,
     attribute_tensors,
     byte_length,
@@ -34,8 +34,8 @@ from burnish.tokens import (
     tensor_over,
     token_of,
 )
-from burnish.wellformed import check_model, check_versions
-from burnish.wire import Buffer, WireError, read_skeleton
+from burnish.serial.wellformed import check_model, check_versions
+from burnish.serial.wire import Buffer, WireError, read_skeleton
 
 __all__ = ["load"]
 

@@ -295,9 +295,9 @@ def _pairings(pattern: NodePattern, node: Node) -> Iterator[_Goals]:
     """The ways to pair the pattern's inputs with the node's: one, or two if it commutes."""
     wanted = pattern.inputs
     given = node.inputs
-    if len(given) > len(wanted) and not pattern.rest:
-        if any(value is not None for value in given[len(wanted) :]):
-            return
+    extra = given[len(wanted) :]
+    if not pattern.rest and any(value is not None for value in extra):
+        return
     padded = (*given, *([None] * (len(wanted) - len(given))))
     goals: list[tuple[Pattern, Value | None]] = []
     for item, value in zip(wanted, padded, strict=False):

@@ -40,9 +40,10 @@ def _modules(package_name: str) -> Iterator[ModuleType]:
 def _classes(base: type[Found], package: str, group: str) -> Iterator[type[Found]]:
     for module in _modules(package):
         for _, found in inspect.getmembers(module, inspect.isclass):
-            if found.__module__ == module.__name__ and issubclass(found, base):
-                if not inspect.isabstract(found) and "name" in vars(found):
-                    yield found
+            if found.__module__ != module.__name__ or not issubclass(found, base):
+                continue
+            if not inspect.isabstract(found) and "name" in vars(found):
+                yield found
     for entry in importlib.metadata.entry_points(group=group):
         yield entry.load()
 

@@ -38,6 +38,7 @@ from burnish.ir import (
     convert_attributes,
     label,
     make_tensor,
+    read_values,
 )
 from burnish.match import (
     Compiled,
@@ -69,7 +70,9 @@ class Builder:
             attributes: list[Attr] = list(keywords.pop("_attributes", ()))
             given = {key: value for key, value in keywords.items() if value is not None}
             attributes.extend(convert_attributes(given))
-            node = Node(domain, op_type, inputs, attributes, num_outputs=outputs)
+            # Until it is in a graph, nothing else says which opset the node is written in.
+            version = self._match.scope.opsets.get(domain)
+            node = Node(domain, op_type, inputs, attributes, num_outputs=outputs, version=version)
             self.nodes.append(node)
             return node.outputs[0] if outputs == 1 else tuple(node.outputs)
 
@@ -288,7 +291,7 @@ class _Worklist:
                     match.decline(f"{was.name} and another graph output would be one value")
                 outputs.add(becomes)
         one_root = all(value.producer() is match.root for value in old)
-        if not one_root and _depends_on(new, old, match):
+        if not one_root and _depends_on(old, match):
             match.decline("one result feeds the other")
 
     def commit(
@@ -309,6 +312,7 @@ class _Worklist:
             graph.register_initializer(value)
         for node in builder.nodes:
             node.meta[SOURCES] = sources
+            node.version = None
             placement.name_outputs(node, old[0], self.ctx.names)
         names = [node.name for node in consumed]
         one_root = all(value.producer() is match.root for value in old)
@@ -342,7 +346,7 @@ def _last(graph: Graph, nodes: Iterable[Node]) -> Node:
     return last
 
 
-def _depends_on(new: Sequence[Value], old: Sequence[Value], match: Match) -> bool:
+def _depends_on(old: Sequence[Value], match: Match) -> bool:
     """Whether what the replacement reads is computed from one of the results it replaces."""
     targets = set(old)
     pending = [value for value in match.values.values() if value is not None]
@@ -356,7 +360,7 @@ def _depends_on(new: Sequence[Value], old: Sequence[Value], match: Match) -> boo
         seen.add(value)
         producer = value.producer()
         if producer is not None:
-            pending.extend(item for item in producer.inputs if item is not None)
+            pending.extend(read_values(producer))
     return False
 
 

@@ -14,9 +14,9 @@ import onnx
 
 from burnish.errors import ModelError
 from burnish.ir import ExternalTensor, Model, TensorProtocol
-from burnish.skeleton import dismantle
-from burnish.tokens import tensor_over
-from burnish.wire import write_model
+from burnish.serial.skeleton import dismantle
+from burnish.serial.tokens import tensor_over
+from burnish.serial.wire import write_model
 
 __all__ = ["save", "to_proto"]
 

@@ -55,7 +55,8 @@ _LONGEST_STRING = 60
 
 def digest(tensor: TensorProtocol) -> str:
     """16 hexadecimal digits that stand for the bytes of ``tensor`` (XXH3, 64 bit)."""
-    return xxhash.xxh3_64_hexdigest(_bytes_of(tensor))
+    content = _bytes_of(tensor)
+    return xxhash.xxh3_64_hexdigest(content if isinstance(content, bytes) else content.data)
 
 
 def same_bytes(one: TensorProtocol, other: TensorProtocol) -> bool:

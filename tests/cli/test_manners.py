@@ -125,7 +125,7 @@ def test_a_fault_of_ours_is_one_line_too(
     def fails(_: object) -> None:
         raise RuntimeError("first\nsecond")
 
-    monkeypatch.setattr("burnish.description.describe", fails)
+    monkeypatch.setattr("burnish.views.description.describe", fails)
     ran = run("inspect", model)
     assert ran.code == 2
     assert "RuntimeError: first second; this is a fault in burnish" in ran.err

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from burnish.dims import evaluate_dim, is_name, names_in
+from burnish.serial.dims import evaluate_dim, is_name, names_in
 
 SIZES = {"a": 2, "b": 3, "c": 7}
 

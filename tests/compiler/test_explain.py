@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from burnish.description import describe
 from burnish.driver import optimize
 from burnish.errors import InputError
-from burnish.explain import NodeStory, explain_node, explain_pass, places_of
 from burnish.ir import to_proto
 from burnish.loading import load
 from burnish.text import parse_model
+from burnish.views.description import describe
+from burnish.views.explain import NodeStory, explain_node, explain_pass, places_of
 
 TEXT = """
 agraph (float[1, 2, 4, 4] x) => (float[1, 3, 4, 4] y, float[1, 2, 4, 4] z) <

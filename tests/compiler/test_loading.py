@@ -15,7 +15,7 @@ from burnish import ir
 from burnish.errors import ModelError
 from burnish.loading import load
 from burnish.saving import to_proto
-from burnish.sparse import SparseTensor
+from burnish.serial.sparse import SparseTensor
 
 FLOAT = TensorProto.FLOAT
 CORPUS = Path(

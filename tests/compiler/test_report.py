@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from burnish.passdef import Remark
-from burnish.report import bytes_text, change_text, names, remarks_json
+from burnish.views.report import bytes_text, change_text, names, remarks_json
 
 
 @pytest.mark.parametrize(

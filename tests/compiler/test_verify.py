@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from burnish.compare import Tolerance, compare, measure
 from burnish.errors import ExecutionError, InputError
 from burnish.loading import load
 from burnish.passdef import Exactness
-from burnish.samples import make_inputs
 from burnish.verify import _Answers, _Judge, random_outputs, verify
+from burnish.verify.compare import Tolerance, compare, measure
+from burnish.verify.samples import make_inputs
 
 HEAD = '<ir_version: 10, opset_import: ["" : 20]>'
 BITWISE, FLOAT, LOSSY = (

@@ -72,6 +72,7 @@ class Body:
     initializers: list[onnx.TensorProto] = field(default_factory=list)
     inputs: list[onnx.ValueInfoProto] = field(default_factory=list)
     vars: list[Var] = field(default_factory=list)
+    declared: list[Var] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -293,7 +294,16 @@ def build(whole: Whole, operators: Operators, smooth: bool) -> Generated:
         builder.same("Identity", inputs[0])
     body = builder.body
     outputs = [info(var) for var in _outputs(builder)]
-    graph = helper.make_graph(body.nodes, "generated", body.inputs, outputs, body.initializers)
+    graph = helper.make_graph(
+        body.nodes,
+        "generated",
+        body.inputs,
+        outputs,
+        body.initializers,
+        value_info=[
+            info(var) for var in body.declared if var.name not in {v.name for v in outputs}
+        ],
+    )
     opset = helper.make_opsetid("", builder.opset)
     ir_version = 10 if builder.opset > 19 else 8
     proto = helper.make_model(graph, opset_imports=[opset], ir_version=ir_version)
@@ -318,4 +328,3 @@ INPUTS: tuple[tuple[str, tuple[int | str, ...]], ...] = (
     ("int32", (2, 3)),
     ("bool", ("N", "M")),
 )
-

@@ -6,9 +6,9 @@ import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from tests.passes.generate import Builder, Shape, Var, small
 
 from burnish.ir import Array
-from tests.passes.generate import Builder, Shape, Var, small
 
 
 def movable(var: Var) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-
 from tests.passes.generate import Builder, Shape, Var, broadcast, small
 
 SMOOTH_UNARY = ("Abs", "Identity", "Neg", "Relu", "Sigmoid", "Tanh")
@@ -326,4 +325,4 @@ ARITHMETIC: dict[str, Callable[[Builder], None]] = {
 ROUGH: dict[str, Callable[[Builder], None]] = {"compare": compare, "reduce": reduce}
 LINEAR: dict[str, Callable[[Builder], None]] = {"convolution": convolution, "matmul": matmul}
 
-__all__ = ["ARITHMETIC", "LINEAR", "ROUGH", "is_float", "filled"]
+__all__ = ["ARITHMETIC", "LINEAR", "ROUGH", "filled", "is_float"]

@@ -13,21 +13,21 @@ import hypothesis.strategies as st
 import onnx
 import onnx.checker
 from hypothesis import HealthCheck, assume, given, note, settings
+from tests.passes.generate import Generated, models
+from tests.passes.generate_control import CONTROL
+from tests.passes.generate_movement import MOVEMENT, SHAPES
+from tests.passes.generate_ops import ARITHMETIC, LINEAR, ROUGH
 
-from burnish.compare import Tolerance, compare
 from burnish.driver import Optimized, optimize
 from burnish.errors import BurnishError, ExecutionError
 from burnish.evaluate import Evaluator
 from burnish.loading import load
 from burnish.passdef import Exactness
-from burnish.randomness import random_outputs
 from burnish.registry import pass_types
 from burnish.saving import to_proto
 from burnish.text import model_text
-from tests.passes.generate import Generated, models
-from tests.passes.generate_control import CONTROL
-from tests.passes.generate_movement import MOVEMENT, SHAPES
-from tests.passes.generate_ops import ARITHMETIC, LINEAR, ROUGH
+from burnish.verify.compare import Tolerance, compare
+from burnish.verify.randomness import random_outputs
 
 ASKED = int(os.environ.get("BURNISH_FUZZ_EXAMPLES", "0"))
 EVERYTHING = {**ARITHMETIC, **ROUGH, **MOVEMENT, **SHAPES, **CONTROL, **LINEAR}

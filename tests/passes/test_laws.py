@@ -26,11 +26,11 @@ from burnish.ir import Model, all_nodes
 from burnish.loading import load
 from burnish.passdef import Context, Exactness
 from burnish.registry import pass_types
-from burnish.samples import make_inputs
 from burnish.saving import to_proto
 from burnish.target import Target
 from burnish.text import model_text
 from burnish.verify import verify
+from burnish.verify.samples import make_inputs
 from burnish_models import zoo
 
 PASSES = tuple(pass_types())
@@ -185,7 +185,7 @@ def test_bytes_do_not_depend_on_the_process() -> None:
         "import sys; from tests.passes.test_laws import digests; print('\\n'.join(digests('O2')))"
     )
     seeds: Callable[[int], str] = lambda seed: (
-        subprocess.run(  # noqa: E731
+        subprocess.run(
             [sys.executable, "-c", program],
             env={
                 **os.environ,

@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, screen: Screen) -> int:
     """Compile; 1 when the answers differ."""
     from burnish.driver import compile
-    from burnish.report import summary_lines
+    from burnish.views.report import summary_lines
 
     records: list[PassRecord] = []
 
@@ -71,7 +71,8 @@ def run(arguments: argparse.Namespace, screen: Screen) -> int:
         )
     except VerificationFailed as error:
         if arguments.json:
-            screen.json({"ok": False, "path": None, "reason": str(error), "manifest": None})
+            found = {"reason": str(error), "verdict": error.verdict}
+            screen.json({"ok": False, "path": None, **found, "manifest": None})
         raise
     return _report(artifact, arguments, screen)
 

@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace, screen: Screen) -> int:
 def _two(arguments: argparse.Namespace, screen: Screen) -> int:
     from burnish.loading import load
     from burnish.modeldiff import diff_models
-    from burnish.report import diff_json, diff_lines
+    from burnish.views.report import diff_json, diff_lines
 
     if arguments.only or arguments.figures or arguments.passes or arguments.level:
         raise InputError(
@@ -59,7 +59,7 @@ def _two(arguments: argparse.Namespace, screen: Screen) -> int:
 
 def _one(arguments: argparse.Namespace, screen: Screen) -> int:
     from burnish.driver import optimize
-    from burnish.report import summary_lines
+    from burnish.views.report import summary_lines
 
     if arguments.only:
         _check_pass(arguments.only)
@@ -88,7 +88,7 @@ def _check_pass(name: str) -> None:
 
 
 def _chosen(records: Sequence[PassRecord], arguments: argparse.Namespace) -> list[PassRecord]:
-    from burnish.report import diff_lines, pass_name
+    from burnish.views.report import diff_lines, pass_name
 
     return [
         record
@@ -100,7 +100,7 @@ def _chosen(records: Sequence[PassRecord], arguments: argparse.Namespace) -> lis
 
 
 def _show(record: PassRecord, arguments: argparse.Namespace, screen: Screen) -> None:
-    from burnish.report import diff_lines, record_line
+    from burnish.views.report import diff_lines, record_line
 
     if arguments.figures:
         screen.result(record_line(record))
@@ -111,7 +111,7 @@ def _show(record: PassRecord, arguments: argparse.Namespace, screen: Screen) -> 
 
 
 def _json(records: Sequence[PassRecord], arguments: argparse.Namespace) -> dict[str, object]:
-    from burnish.report import diff_json, diff_lines, record_json
+    from burnish.views.report import diff_json, diff_lines, record_json
 
     passes = []
     for record in _chosen(records, arguments):

@@ -21,9 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, screen: Screen) -> int:
     """Explain; 1 when the pass is not part of the pipeline."""
     from burnish.driver import optimize
-    from burnish.explain import PassStory, explain_node, explain_pass, places_of
     from burnish.loading import load
     from burnish.registry import pass_types
+    from burnish.views.explain import PassStory, explain_node, explain_pass, places_of
 
     keywords = pipeline_keywords(arguments)
     bound = {key: keywords.pop(key) for key in ("input_shapes", "dims")}

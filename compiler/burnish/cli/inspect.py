@@ -19,8 +19,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, screen: Screen) -> int:
     """Describe the model."""
-    from burnish.description import describe
     from burnish.loading import load
+    from burnish.views.description import describe
 
     found = describe(load(arguments.model, **shape_keywords(arguments)))
     if arguments.json:

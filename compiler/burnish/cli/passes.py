@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, screen: Screen) -> int:
     """List or describe."""
-    from burnish.catalog import describe_pass, pass_catalog
+    from burnish.views.catalog import describe_pass, pass_catalog
 
     if arguments.name:
         entry = describe_pass(arguments.name)

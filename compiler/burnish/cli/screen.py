@@ -63,7 +63,7 @@ class Screen:
         if isinstance(news, str):
             self.say(f"{_STAGES.get(news, news)} ...")
         elif news.diff:
-            from burnish.report import record_line
+            from burnish.views.report import record_line
 
             self.say(record_line(news))
 

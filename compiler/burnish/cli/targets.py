@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, screen: Screen) -> int:
     """List the targets."""
-    from burnish.catalog import target_catalog
+    from burnish.views.catalog import target_catalog
 
     entries = target_catalog()
     if arguments.json:

@@ -13,8 +13,8 @@
 
 from __future__ import annotations
 
-from burnish.shape_analysis import Shapes
-from burnish.shape_facts import Element, Facts, Shape, SymbolicTensor
-from burnish.shape_inference import infer
+from burnish.shapes.analysis import Shapes
+from burnish.shapes.facts import Element, Facts, Shape, SymbolicTensor
+from burnish.shapes.inference import infer
 
 __all__ = ["Element", "Facts", "Shape", "Shapes", "SymbolicTensor", "infer"]

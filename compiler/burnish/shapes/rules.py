@@ -14,9 +14,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from burnish.shape_broadcast import broadcast, quotient
-from burnish.shape_facts import Facts, NodeFacts, Shape, ShapeRule, as_axis
-from burnish.shape_rules_movement import MOVEMENT_SHAPE_RULES
+from burnish.shapes.broadcast import broadcast, quotient
+from burnish.shapes.facts import Facts, NodeFacts, Shape, ShapeRule, as_axis
+from burnish.shapes.rules_movement import MOVEMENT_SHAPE_RULES
 from burnish.symbolic import (
     Dim,
     ceildiv,
@@ -130,9 +130,11 @@ def _range(view: NodeFacts) -> Answer:
     given = [view.dims(index) for index in range(3)]
     flat = [dims[0] for dims in given if dims is not None and len(dims) == 1]
     # Runtimes count floating steps each with their own rounding, so those stay unknown.
-    if len(flat) != 3 or not isinstance(flat[2], int) or flat[2] == 0:
+    if len(flat) != 3:
         return [view.sizes(1)]
     start, limit, delta = flat
+    if not isinstance(delta, int) or delta == 0:
+        return [view.sizes(1)]
     count = ceildiv(limit - start, delta) if delta > 0 else ceildiv(start - limit, -delta)
     return [(view.as_size(maximum(count, 0)),)]
 

@@ -8,8 +8,8 @@ from types import MappingProxyType
 
 import numpy as np
 
-from burnish.shape_broadcast import broadcast, quotient
-from burnish.shape_facts import NodeFacts, Shape, ShapeRule, as_axis
+from burnish.shapes.broadcast import broadcast, quotient
+from burnish.shapes.facts import NodeFacts, Shape, ShapeRule, as_axis
 from burnish.symbolic import Dim, ceildiv, floordiv
 
 __all__ = ["NN_RULES"]
@@ -250,10 +250,12 @@ def _recurrent(view: NodeFacts) -> Answer:
     if view.attribute("layout", 0):
         batch, length, _ = data
         last: Shape = (batch, directions, hidden)
-        return [(batch, length, directions, hidden), last, last][: len(view.node.outputs)]
+        found: list[Shape | None] = [(batch, length, directions, hidden), last, last]
+        return found[: len(view.node.outputs)]
     length, batch, _ = data
     last = (directions, batch, hidden)
-    return [(length, directions, batch, hidden), last, last][: len(view.node.outputs)]
+    found = [(length, directions, batch, hidden), last, last]
+    return found[: len(view.node.outputs)]
 
 
 def _einsum(view: NodeFacts) -> Answer:

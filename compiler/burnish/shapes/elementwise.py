@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 
 from burnish.ir import Array, DataType
-from burnish.shape_facts import (
+from burnish.shapes.facts import (
     INTEGERS,
     MAX_ELEMENTS,
     ContentsRule,
     NodeFacts,
     SymbolicTensor,
 )
-from burnish.shape_movement import contents_of, objects
+from burnish.shapes.movement import contents_of, objects
 from burnish.symbolic import (
     Dim,
     Expr,
@@ -74,7 +74,8 @@ def _remainder(view: NodeFacts, left: Dim, right: Dim) -> Dim:
     if is_nonnegative(left) and is_nonnegative(right):
         return mod(left, right)
     if isinstance(left, int) and isinstance(right, int):
-        return left - right * int(_divide(view, left, right))
+        quotient = abs(left) // abs(right)
+        return left - right * (quotient if (left < 0) == (right < 0) else -quotient)
     return view.integer()
 
 

@@ -16,14 +16,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from burnish.fingerprint import (
+from burnish.ir import Function, Graph, Model, Node, Value
+from burnish.modeldiff.fingerprint import (
     Fingerprints,
     counterparts,
     fingerprint,
     graph_hash,
     name_interface,
 )
-from burnish.ir import Function, Graph, Model, Node, Value
 from burnish.text import initializer_line, node_line, node_lines, value_text
 
 __all__ = ["ModelDiff", "diff_models"]

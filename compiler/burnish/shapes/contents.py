@@ -12,20 +12,20 @@ integer type of the model; numbers that do not fit become unknown.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import prod
 from types import MappingProxyType
 
 import numpy as np
 
 from burnish.ir import Array
-from burnish.shape_elementwise import ELEMENTWISE_RULES
-from burnish.shape_facts import (
-    INTEGERS,
+from burnish.shapes.elementwise import ELEMENTWISE_RULES
+from burnish.shapes.facts import (
     MAX_ELEMENTS,
     ContentsRule,
     NodeFacts,
     as_axis,
 )
-from burnish.shape_movement import MOVEMENT_RULES, contents_of, filled, objects
+from burnish.shapes.movement import MOVEMENT_RULES, contents_of, filled, objects
 from burnish.symbolic import (
     Dim,
     maximum,
@@ -51,13 +51,16 @@ def _size(view: NodeFacts) -> list[Array | None] | None:
 
 def _range(view: NodeFacts) -> list[Array | None] | None:
     held = contents_of(view)
-    if held is None or len(held) != 3 or held[0].dtype not in INTEGERS:
+    if held is None or len(held) != 3:
         return None
-    (start,), (limit,), (delta,) = (each.elements for each in held)
+    cells = [dims[0] for each in held if (dims := each.dims()) is not None and len(dims) == 1]
+    if len(cells) != 3:
+        return None
+    start, limit, delta = cells
     span = limit - start
     if not isinstance(span, int) or not isinstance(delta, int) or delta == 0:
         return None
-    count = max(-(-span // delta), 0)
+    count: int = max(-(-span // delta), 0)
     if count > MAX_ELEMENTS:
         return None
     return [objects([start + delta * step for step in range(count)], (count,))]
@@ -66,7 +69,7 @@ def _range(view: NodeFacts) -> list[Array | None] | None:
 def _constant_of_shape(view: NodeFacts) -> list[Array | None] | None:
     held = view.contents(0)
     shape = None if held is None else held.ints()
-    if shape is None or any(size < 0 for size in shape) or product(shape) > MAX_ELEMENTS:
+    if shape is None or any(size < 0 for size in shape) or prod(shape) > MAX_ELEMENTS:
         return None
     value = view.attribute("value")
     cell = 0.0 if value is None else value.numpy().reshape(-1)[0].item()

@@ -2,7 +2,7 @@
 
 onnx-ir has no place for some things a model file may hold: sparse tensors and map types. And it
 copies weights into the proto when it serializes. Both are met in the same way: what the proto
-cannot or shall not hold stays outside, and a token (:mod:`burnish.tokens`) stands for it.
+cannot or shall not hold stays outside, and a token (:mod:`burnish.serial.tokens`) stands for it.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from burnish.ir import (
     scopes,
     to_proto,
 )
-from burnish.sparse import SparseTensor
-from burnish.tokens import Held, mark, nested_graphs, set_token, token_of
+from burnish.serial.sparse import SparseTensor
+from burnish.serial.tokens import Held, mark, nested_graphs, set_token, token_of
 
 __all__ = ["assemble", "dismantle"]
 

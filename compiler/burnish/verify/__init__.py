@@ -1,8 +1,8 @@
 """Does the result still give the source's answers?
 
 Both models run on the same inputs, with the runtime's own graph optimizations off and on. Off tells
-what *we* did: the tolerance is that of the weakest pass that ran (:mod:`burnish.compare`). On tells
-what users will see. There the result is compared with the source run in the same way, and by
+what *we* did: the tolerance is that of the weakest pass that ran (:mod:`burnish.verify.compare`). On
+tells what users will see. There the result is compared with the source run in the same way, and by
 rounding at least, for the runtime rewrites both. When only that comparison fails, the runtime's
 optimizer moved the numbers, not Burnish. The verdict says so, and holds the result to what the
 optimizer does to the source: it may be at most twice as far from the plain source as the optimized
@@ -20,101 +20,21 @@ from typing import Any, TypeAlias
 import numpy as np
 import onnx
 
-from burnish.compare import Distance, Tolerance, compare
 from burnish.errors import BurnishError, ExecutionError, InputError
 from burnish.evaluate import Engine, Evaluator
 from burnish.ir import DataType, Model, attribute, scopes
 from burnish.loading import load
 from burnish.passdef import Exactness
-from burnish.randomness import random_outputs
-from burnish.samples import Samples, candidate_sizes, make_inputs, read_samples
+from burnish.verify.compare import Distance, Tolerance, compare
+from burnish.verify.randomness import random_outputs
+from burnish.verify.samples import Samples, candidate_sizes, make_inputs, read_samples
+from burnish.verify.verdict import OutputVerdict, Verdict
 
 __all__ = ["OutputVerdict", "Verdict", "make_inputs", "random_outputs", "verify"]
 
 Source: TypeAlias = "onnx.ModelProto | bytes | str | os.PathLike[str] | Model"
 _OFF, _ON = "runtime optimizations off", "runtime optimizations on"
 _NO_DIMS: Mapping[str, int] = MappingProxyType({})
-
-
-@dataclass(frozen=True)
-class OutputVerdict:
-    """How one output fared, over all samples.
-
-    Attributes:
-        name: the graph output.
-        ok: the difference is allowed.
-        max_abs: largest absolute difference.
-        max_rel: largest relative difference.
-        ulp: largest distance in representable values.
-        allowed: the bound, for people.
-        reason: why it failed, or a remark.
-        where: ``runtime optimizations off`` or ``runtime optimizations on``.
-    """
-
-    name: str
-    ok: bool
-    max_abs: float
-    max_rel: float
-    ulp: int
-    allowed: str
-    reason: str
-    where: str
-
-    def text(self) -> str:
-        """One line."""
-        head = f"{'ok  ' if self.ok else 'FAIL'} {self.name} ({self.where})"
-        far = f"max abs {self.max_abs:.3g}, max rel {self.max_rel:.3g}, {self.ulp} ulp"
-        line = f"{head}: {far}; allowed: {self.allowed}"
-        return f"{line}; {self.reason}" if self.reason else line
-
-    def json(self) -> dict[str, Any]:
-        """As JSON-ready values; infinities become None."""
-        finite = {"max_abs": self.max_abs, "max_rel": self.max_rel}
-        return {
-            "name": self.name,
-            "ok": self.ok,
-            **{key: value if np.isfinite(value) else None for key, value in finite.items()},
-            "ulp": self.ulp,
-            "allowed": self.allowed,
-            "reason": self.reason,
-            "where": self.where,
-        }
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """The answer to: is the result as good as the source?
-
-    Attributes:
-        ok: every output is.
-        outputs: one entry per output and per mode of the runtime.
-        engine: what ran the models.
-        samples: how many sets of inputs were tried.
-        notes: what the reader should know: a fallback, inputs that had to be enlarged.
-    """
-
-    ok: bool
-    outputs: tuple[OutputVerdict, ...]
-    engine: str
-    samples: int
-    notes: tuple[str, ...] = ()
-
-    def text(self) -> str:
-        """One line per output, after a line for the whole."""
-        word = "equal within what is allowed" if self.ok else "NOT EQUAL"
-        lines = [f"{word}: {self.samples} samples on {self.engine}"]
-        lines += [output.text() for output in self.outputs]
-        return "\n".join(lines + [f"note: {note}" for note in self.notes])
-
-    def json(self) -> dict[str, Any]:
-        """As JSON-ready values."""
-        return {
-            "ok": self.ok,
-            "engine": self.engine,
-            "samples": self.samples,
-            "outputs": [output.json() for output in self.outputs],
-            "notes": list(self.notes),
-        }
 
 
 def verify(
@@ -136,7 +56,7 @@ def verify(
         source: the model to be faithful to.
         result: the model in question.
         exactness: the weakest promise of the passes between them.
-        samples: inputs to use; see :func:`burnish.samples.read_samples`. Seeded ones by default.
+        samples: inputs to use; see :func:`burnish.verify.samples.read_samples`. Seeded ones by default.
         seeds: one seeded sample each; unused with ``samples``.
         atol: allowed absolute difference, instead of that of ``exactness``.
         rtol: allowed relative difference, instead of that of ``exactness``.

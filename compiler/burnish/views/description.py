@@ -18,9 +18,9 @@ from burnish.ir import (
     schema,
     scopes,
 )
-from burnish.report import bytes_text, count_text
 from burnish.shapes import Shapes
 from burnish.text import dtype_text, value_text
+from burnish.views.report import bytes_text, count_text
 
 __all__ = ["Description", "Weight", "describe"]
 

@@ -12,8 +12,8 @@ from burnish.graph import sources_of
 from burnish.ir import Model, Node, all_nodes, label
 from burnish.pipeline import PassRecord
 from burnish.registry import pass_types
-from burnish.report import diff_json, pass_name, remarks_json
 from burnish.text import node_line
+from burnish.views.report import diff_json, pass_name, remarks_json
 
 __all__ = ["NodeStory", "PassStory", "Places", "explain_node", "explain_pass", "places_of"]
 

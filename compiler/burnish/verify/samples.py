@@ -10,7 +10,6 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from burnish.dims import evaluate_dim, is_name, names_in
 from burnish.errors import InputError
 from burnish.ir import (
     Array,
@@ -23,6 +22,7 @@ from burnish.ir import (
     Value,
     constant_array,
 )
+from burnish.serial.dims import evaluate_dim, is_name, names_in
 
 __all__ = ["Samples", "candidate_sizes", "make_inputs", "read_samples", "required_inputs"]
 

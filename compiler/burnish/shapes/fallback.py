@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import onnx
 import onnx.shape_inference
 
 from burnish.ir import constant, nested_graphs, schema, to_proto
-from burnish.shape_facts import MAX_ELEMENTS, Facts, NodeFacts, Shape
+from burnish.shapes.facts import MAX_ELEMENTS, Facts, NodeFacts, Shape
 from burnish.symbolic import Dim, Expr
 
 __all__ = ["ask_onnx"]
@@ -51,7 +49,7 @@ def ask_onnx(view: NodeFacts) -> list[Shape | None] | None:
         if held is not None and held.size <= MAX_ELEMENTS:
             data[value.name] = onnx.numpy_helper.from_array(held.numpy(), value.name)
     try:
-        proto = cast(onnx.NodeProto, to_proto(node))
+        proto = to_proto(node)
         found = onnx.shape_inference.infer_node_outputs(
             spec,
             proto,

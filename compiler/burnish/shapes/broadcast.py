@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from burnish.shape_facts import NodeFacts, Shape
+from burnish.shapes.facts import NodeFacts, Shape
 from burnish.symbolic import (
     Dim,
     bounds,

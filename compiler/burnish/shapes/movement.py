@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from burnish.ir import Array
-from burnish.shape_facts import MAX_ELEMENTS, ContentsRule, NodeFacts, SymbolicTensor, as_axis
+from burnish.shapes.facts import MAX_ELEMENTS, ContentsRule, NodeFacts, SymbolicTensor, as_axis
 
 __all__ = ["MOVEMENT_RULES", "contents_of", "filled", "objects", "slice_parts", "slice_positions"]
 
@@ -85,13 +85,12 @@ def slice_parts(view: NodeFacts, rank: int) -> tuple[list[Any], list[Any], list[
             raise LookupError
     if starts is None or ends is None:
         raise LookupError
-    axes = range(len(starts)) if axes is None else axes
-    steps = [1] * len(starts) if steps is None else steps
-    found = [as_axis(axis, rank) for axis in axes]
+    found = [as_axis(axis, rank) for axis in (range(len(starts)) if axes is None else axes)]
     counted = [axis for axis in found if axis is not None]
-    if not len(starts) == len(ends) == len(counted) == len(found) == len(steps) or 0 in steps:
+    strides = [1] * len(starts) if steps is None else list(steps)
+    if not len(starts) == len(ends) == len(counted) == len(found) == len(strides) or 0 in strides:
         raise LookupError
-    return list(starts), list(ends), counted, list(steps)
+    return list(starts), list(ends), counted, strides
 
 
 def slice_positions(size: int, start: int, end: int, step: int) -> range:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import onnx
 import onnx.shape_inference
 
 from burnish.ir import DataType, Graph, Model, Shape, TensorType, Value, nested_graphs, scopes
-from burnish.shape_analysis import Shapes, Sizes
-from burnish.shape_facts import Facts
-from burnish.skeleton import dismantle
+from burnish.serial.skeleton import dismantle
+from burnish.shapes.analysis import Shapes, Sizes
+from burnish.shapes.facts import Facts
 from burnish.symbolic import Dim, has_unknown
 
 __all__ = ["infer"]
@@ -128,7 +128,7 @@ def _by_onnx(model: Model, values: list[Value]) -> dict[Value, Sizes]:
     return hints
 
 
-def _strip(proto: onnx.ModelProto, weights: dict[int, object]) -> None:
+def _strip(proto: onnx.ModelProto, weights: Mapping[int, object]) -> None:
     """Turn left-out weights into inputs and drop declarations that may be stale."""
     graph = proto.graph
     inputs = {info.name for info in graph.input}

@@ -23,7 +23,7 @@ from burnish.ir import (
     Tensor,
     TensorProtocol,
 )
-from burnish.wire import Buffer
+from burnish.serial.wire import Buffer
 
 __all__ = [
     "Held",

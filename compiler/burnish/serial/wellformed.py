@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import onnx
 
 from burnish.errors import ModelError
-from burnish.tokens import nested_graphs
+from burnish.serial.tokens import nested_graphs
 
 __all__ = ["Findings", "check_model", "check_versions"]
 

@@ -34,8 +34,8 @@ from burnish.ir import (
     nested_graphs,
     scopes,
 )
-from burnish.shape_contents import CONTENTS_RULES
-from burnish.shape_facts import (
+from burnish.shapes.contents import CONTENTS_RULES
+from burnish.shapes.facts import (
     INTEGERS,
     MAX_ELEMENTS,
     NOTHING,
@@ -46,10 +46,10 @@ from burnish.shape_facts import (
     SymbolicTensor,
     is_manageable,
 )
-from burnish.shape_fallback import ask_onnx
-from burnish.shape_rules import GENERAL_RULES
-from burnish.shape_rules_nn import NN_RULES
-from burnish.shape_types import OutputTypes
+from burnish.shapes.fallback import ask_onnx
+from burnish.shapes.rules import GENERAL_RULES
+from burnish.shapes.rules_nn import NN_RULES
+from burnish.shapes.types import OutputTypes
 from burnish.symbolic import Dim, Expr, Unknowns, has_unknown, parse
 
 __all__ = ["Shapes", "Sizes"]
@@ -193,6 +193,8 @@ class Shapes:
         return tuple(self._unknowns.size() if size is None else size for size in sizes)
 
     def _version(self, node: Node) -> int:
+        if node.graph is None and node.version is not None:
+            return node.version
         if not self._model.functions:
             opsets: Mapping[str, int] = self._model.opset_imports
         else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from math import gcd
 
-from burnish.polynomial import (
+from burnish.symbolic.polynomial import (
     Atom,
     Dim,
     Expr,

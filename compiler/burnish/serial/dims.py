@@ -16,7 +16,7 @@ from functools import lru_cache
 import onnx
 
 from burnish.errors import ModelError
-from burnish.tokens import nested_graphs
+from burnish.serial.tokens import nested_graphs
 
 __all__ = ["bind", "evaluate_dim", "is_name", "names_in"]
 

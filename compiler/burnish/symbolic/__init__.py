@@ -17,7 +17,18 @@ division), and interval arithmetic for signs.
 
 from __future__ import annotations
 
-from burnish.polynomial import (
+from burnish.symbolic.calls import (
+    apply,
+    ceildiv,
+    exact_div,
+    floordiv,
+    maximum,
+    minimum,
+    mod,
+    operands,
+    substitute,
+)
+from burnish.symbolic.polynomial import (
     Atom,
     Dim,
     Expr,
@@ -33,18 +44,7 @@ from burnish.polynomial import (
     symbols,
     weight,
 )
-from burnish.symbolic_calls import (
-    apply,
-    ceildiv,
-    exact_div,
-    floordiv,
-    maximum,
-    minimum,
-    mod,
-    operands,
-    substitute,
-)
-from burnish.symbolic_text import parse
+from burnish.symbolic.text import parse
 
 __all__ = [
     "Atom",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import onnx
 
 from burnish.ir import DataType, schema
-from burnish.shape_facts import NodeFacts
+from burnish.shapes.facts import NodeFacts
 
 __all__ = ["OutputTypes"]
 

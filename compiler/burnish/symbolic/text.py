@@ -17,8 +17,8 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from burnish.polynomial import Dim, symbol
-from burnish.symbolic_calls import apply, floordiv, mod
+from burnish.symbolic.calls import apply, floordiv, mod
+from burnish.symbolic.polynomial import Dim, symbol
 
 __all__ = ["parse"]
 

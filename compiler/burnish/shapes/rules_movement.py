@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from burnish.shape_facts import NodeFacts, Shape, ShapeRule, as_axis
-from burnish.shape_movement import slice_parts, slice_positions
+from burnish.shapes.facts import NodeFacts, Shape, ShapeRule, as_axis
+from burnish.shapes.movement import slice_parts, slice_positions
 from burnish.symbolic import (
     Dim,
     bounds,

@@ -1,0 +1,1 @@
+"""Models as bytes: the protobuf wire, external data, sparse tensors, well-formedness."""

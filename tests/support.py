@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import onnx
 
 from burnish.driver import optimize
-from burnish.ir import Model, scopes, to_proto
+from burnish.ir import Model, scopes
 from burnish.passdef import Exactness
 from burnish.pipeline import PassRecord
+from burnish.saving import to_proto
 from burnish.text import parse_model
 from burnish.verify import verify
 

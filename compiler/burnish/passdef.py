@@ -160,11 +160,13 @@ class Pass(abc.ABC):
         exactness: the most it may do to the numbers.
         counted: True when every change is announced through :meth:`Context.applies`, so that
             no announcement means no change and the graph need not be observed again.
+        keeps_interface: False for the rare pass that is asked to change graph inputs or outputs.
     """
 
     name: ClassVar[str]
     exactness: ClassVar[Exactness] = Exactness.BITWISE
     counted: ClassVar[bool] = False
+    keeps_interface: ClassVar[bool] = True
 
     @abc.abstractmethod
     def run(self, model: Model, ctx: Context) -> None:

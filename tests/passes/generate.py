@@ -88,7 +88,7 @@ class Generated:
     feeds: tuple[dict[str, Array], ...]
 
     def __repr__(self) -> str:
-        return f"\n{onnx.printer.to_text(self.proto)}"  # type: ignore[attr-defined]
+        return f"\n{onnx.printer.to_text(self.proto)}"
 
 
 class Builder:
@@ -177,8 +177,14 @@ class Builder:
     ) -> list[Var]:
         """Add a node; ``results`` holds (dtype, shapes) or (dtype, shapes, contents) for each."""
         made = [
-            Var(self.name(), result[0], tuple(map(tuple, result[1])), *result[2:], safe=safe)
-            for result in results
+            Var(
+                self.name(),
+                dtype,
+                tuple(map(tuple, shapes)),
+                contents[0] if contents else None,
+                safe,
+            )
+            for dtype, shapes, *contents in results
         ]
         names = ["" if var is None else var.name for var in inputs]
         given = {key: value for key, value in attributes.items() if value is not None}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from tests.passes.generate import Builder, Var
+from tests.passes.generate import Builder, Shape, Var
 from tests.passes.generate_ops import is_float
 
 INSIDE = ("Abs", "Identity", "Neg", "Relu", "Sigmoid", "Tanh")
@@ -20,12 +20,16 @@ def steps(b: Builder, x: Var) -> Var:
         elif kind == 1:
             x = b.same(b.choose(("Add", "Mul", "Sub")), x, number(b))
         elif kind == 2:
-            captured = b.pick(lambda var, x=x: is_float(var) and var.shapes == x.shapes)
+            captured = of_shape(b, x.shapes)
             x = b.same(b.choose(("Add", "Mul")), x, captured or x)
         else:
             total = b.same("Add", number(b), number(b))
             x = b.same("Mul", x, total)
     return x
+
+
+def of_shape(b: Builder, shapes: tuple[Shape, ...]) -> Var | None:
+    return b.pick(lambda var: is_float(var) and var.shapes == shapes)
 
 
 def number(b: Builder) -> Var:
@@ -47,17 +51,14 @@ def condition(b: Builder) -> Var:
     if kind == 2 and flag is not None:
         return flag
     x = b.pick(is_float)
-    one = b.constant(np.array([2], np.int64), plain=True)
-    size = b.emit("Size", [x], [("int64", [()] * len(b.bindings))])[0] if x else one
-    larger = b.emit("Greater", [size, one], [("bool", [(1,)] * len(b.bindings))])[0]
-    if x is None:
-        return larger
-    return larger
+    two = b.constant(np.array([2], np.int64), plain=True)
+    size = b.emit("Size", [x], [("int64", [()] * len(b.bindings))])[0] if x else two
+    return b.emit("Greater", [size, two], [("bool", [(1,)] * len(b.bindings))])[0]
 
 
 def branch(b: Builder) -> None:
     x = b.pick(is_float)
-    if x is None or b.opset < 9:
+    if x is None:
         return
     flag = condition(b)
 

@@ -7,9 +7,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from tests.passes.generate import Builder, Shape, Var, broadcast, small
 
+from burnish.ir import Array
+
 SMOOTH_UNARY = ("Abs", "Identity", "Neg", "Relu", "Sigmoid", "Tanh")
 UNARY = (*SMOOTH_UNARY, "Ceil", "Exp", "Floor", "Reciprocal", "Sign", "Sqrt")
-IDEMPOTENT = ("Abs", "Ceil", "Floor", "Identity", "Neg", "Relu", "Sign", "Transpose")
+IDEMPOTENT = ("Abs", "Ceil", "Floor", "Identity", "Neg", "Relu", "Sign")
 
 
 def is_float(var: Var) -> bool:
@@ -99,14 +101,14 @@ def logic(b: Builder) -> None:
     b.emit(b.choose(("And", "Or", "Xor")), pair if b.flip() else pair[::-1], [("bool", x.shapes)])
 
 
+def number(b: Builder) -> Var:
+    return b.constant(np.array(b.number(), np.float32))
+
+
 def compare(b: Builder) -> None:
     x = b.pick(is_float)
     if x is not None:
-        b.emit(b.choose(("Less", "Greater")), [x, scalar_like_exact(b, x)], [("bool", x.shapes)])
-
-
-def scalar_like_exact(b: Builder, var: Var) -> Var:
-    return b.constant(np.array(b.number(), np.float32))
+        b.emit(b.choose(("Less", "Greater")), [x, number(b)], [("bool", x.shapes)])
 
 
 def where(b: Builder) -> None:
@@ -117,8 +119,7 @@ def where(b: Builder) -> None:
         condition = b.constant(np.array(b.flip()))
     shapes = broadcast(condition, x)
     if shapes is not None and small(shapes):
-        other = b.constant(np.array(b.number(), np.float32))
-        b.emit("Where", [condition, x, other], [("float32", shapes)])
+        b.emit("Where", [condition, x, number(b)], [("float32", shapes)])
 
 
 def variadic(b: Builder) -> None:
@@ -138,7 +139,8 @@ def clip(b: Builder) -> None:
             x = b.same("Clip", x, min=low, max=high)
             continue
         bounds = [b.constant(np.array(item, np.float32)) for item in (low, high)]
-        x = b.same("Clip", x, *b.choose((bounds, bounds[:1], [None, bounds[1]], [])))
+        forms: list[list[Var | None]] = [[*bounds], [bounds[0]], [None, bounds[1]], []]
+        x = b.same("Clip", x, *b.choose(forms))
 
 
 def chain(b: Builder) -> None:
@@ -146,7 +148,7 @@ def chain(b: Builder) -> None:
     x = b.pick(is_float)
     if x is None:
         return
-    op = b.choose(("Abs", "Neg", "Relu", "Identity") if b.smooth else IDEMPOTENT[:-1])
+    op = b.choose(("Abs", "Neg", "Relu", "Identity") if b.smooth else IDEMPOTENT)
     for _ in range(b.whole(2, 3)):
         x = b.same(op, x)
 
@@ -164,9 +166,11 @@ def reduce(b: Builder) -> None:
     axis, keep = b.whole(0, x.rank - 1), b.whole(0, 1)
     shapes = [shape[:axis] + (1,) * keep + shape[axis + 1 :] for shape in x.shapes]
     written = axis - x.rank if b.opset >= 11 and b.flip() else axis
-    b.emit("ReduceMax", [x], [("float32", shapes)], axes=[written], keepdims=keep) if (
-        b.opset < 18
-    ) else b.emit("ReduceMax", [x, b.ints([written])], [("float32", shapes)], keepdims=keep)
+    result = [("float32", shapes)]
+    if b.opset < 18:
+        b.emit("ReduceMax", [x], result, axes=[written], keepdims=keep)
+    else:
+        b.emit("ReduceMax", [x, b.ints([written])], result, keepdims=keep)
 
 
 def casts(b: Builder) -> None:
@@ -212,7 +216,8 @@ def dropout(b: Builder) -> None:
         b.emit("Dropout", [x], results, ratio=0.5)
         return
     ratio, training = b.constant(np.array(0.5, np.float32)), b.constant(np.array(False))
-    b.emit("Dropout", [x, *b.choose(([], [ratio], [None, training], [ratio, training]))], results)
+    forms: list[list[Var | None]] = [[], [ratio], [None, training], [ratio, training]]
+    b.emit("Dropout", [x, *b.choose(forms)], results)
 
 
 def random(b: Builder) -> None:
@@ -252,7 +257,7 @@ def fold(b: Builder) -> None:
 # --- linear operators
 
 
-def weights(b: Builder, *shape: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+def weights(b: Builder, *shape: int) -> Array:
     rng = np.random.default_rng(b.whole(0, 9))
     return (rng.random(shape) - 0.5).astype(np.float32)
 

@@ -15,8 +15,9 @@ import onnx.checker
 from hypothesis import HealthCheck, assume, given, note, settings
 from tests.passes.generate import Generated, models
 from tests.passes.generate_control import CONTROL
-from tests.passes.generate_movement import MOVEMENT, SHAPES
+from tests.passes.generate_movement import MOVEMENT
 from tests.passes.generate_ops import ARITHMETIC, LINEAR, ROUGH
+from tests.passes.generate_shapes import SHAPES
 
 from burnish.driver import Optimized, optimize
 from burnish.errors import BurnishError, ExecutionError

@@ -34,6 +34,7 @@ class FreezeInitializers(Pass):
 
     name: ClassVar[str] = "freeze-initializers"
     counted: ClassVar[bool] = True
+    keeps_interface: ClassVar[bool] = False
 
     def run(self, model: Model, ctx: Context) -> None:
         """Only the main graph has such defaults."""

@@ -17,7 +17,7 @@ class LiftConstants(Pass):
     ``c = Constant(value)`` => an initializer ``c``.
 
     Constants that are graph outputs stay nodes, because an output must be computed; so do those
-    of function bodies, which have no initializers, and sparse ones.
+    of function bodies, which have no initializers. Sparse ones become sparse initializers.
 
     Before::
 

@@ -55,7 +55,6 @@ class FoldShapeArithmetic(Pass):
     After::
 
         agraph (float[N,3,4] x) => (int64[2] y) <int64[2] t = {3, 4}> {
-            i = Constant <value = int64[2] {1, 2}> ()
             y = Neg(t)
         }
 

@@ -16,6 +16,20 @@ class InferShapes(Pass):
 
     Graph inputs and outputs keep what they declare: names of dimensions are interface.
 
+    Before::
+
+        agraph (float[N,3] x) => (float[N,6] y) {
+            t = Concat <axis = 1> (x, x)
+            y = Relu(t)
+        }
+
+    After::
+
+        agraph (float[N,3] x) => (float[N,6] y) <float[N,6] t> {
+            t = Concat <axis = 1> (x, x)
+            y = Relu(t)
+        }
+
     Source: ONNX shape inference, and symbolic evaluation of shape arithmetic.
     """
 

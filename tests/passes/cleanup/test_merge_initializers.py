@@ -9,10 +9,10 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from tests.support import run_passes
 
 from burnish.driver import optimize
 from burnish.ir import Array, scopes
-from tests.support import run_passes
 
 PASS = "merge-initializers"
 
@@ -22,7 +22,9 @@ def _left(*arrays: Array) -> int:
     names = [f"w{index}" for index in range(len(arrays))]
     nodes = [helper.make_node("Identity", [name], [f"y_{name}"]) for name in names]
     outputs = [
-        helper.make_tensor_value_info(f"y_{name}", helper.np_dtype_to_tensor_dtype(array.dtype), array.shape)
+        helper.make_tensor_value_info(
+            f"y_{name}", helper.np_dtype_to_tensor_dtype(array.dtype), array.shape
+        )
         for name, array in zip(names, arrays, strict=True)
     ]
     held = [numpy_helper.from_array(array, name) for name, array in zip(names, arrays, strict=True)]

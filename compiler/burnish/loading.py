@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import mmap
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
@@ -20,7 +20,14 @@ from google.protobuf.message import (  # type: ignore[import-untyped]
 )
 
 from burnish.errors import ModelError
-from burnish.ir import DataType, ExternalTensor, Model, TensorProtocol, scopes
+from burnish.ir import (
+    DataType,
+    ExternalTensor,
+    Model,
+    TensorProtocol,
+    rename_shadowing,
+    scopes,
+)
 from burnish.memory import without_collection
 from burnish.serial.dims import bind
 from burnish.serial.skeleton import assemble, dismantle
@@ -90,7 +97,10 @@ def load(
     _modernize(proto)
     findings = check_model(proto, where)
     if findings.returned:
-        _name_captured_outputs(proto.graph, set())
+        _name_captured_outputs(proto.graph.node, _defined(proto.graph))
+        for function in proto.functions:
+            made = {name for node in function.node for name in node.output}
+            _name_captured_outputs(function.node, made | set(function.input))
     for tensor_proto in findings.external:
         if token_of(tensor_proto) is None:
             _check_external(tensor_proto, folder, where)
@@ -99,6 +109,7 @@ def load(
     model = _assemble(proto, held, where, sparse=findings.sparse)
     if findings.external and folder is not None:
         _set_folder(model, folder)
+    rename_shadowing(model)
     if findings.disordered:
         model.graph.sort()
         for function in model.functions.values():
@@ -234,28 +245,30 @@ def _uses_onnx(graph: onnx.GraphProto) -> bool:
     )
 
 
-def _name_captured_outputs(graph: onnx.GraphProto, seen: set[str]) -> None:
+def _defined(graph: onnx.GraphProto) -> set[str]:
+    """The names of the inputs, initializers and results of one graph."""
+    names = {info.name for info in graph.input} | {held.name for held in graph.initializer}
+    names |= {held.values.name for held in graph.sparse_initializer}
+    return names | {name for node in graph.node for name in node.output}
+
+
+def _name_captured_outputs(nodes: Iterable[onnx.NodeProto], seen: set[str]) -> None:
     """Let subgraphs that return an outer value do so through Identity.
 
     Exporters write such branches and runtimes take them, but onnx-ir would lose the value.
     """
-    seen = seen | {info.name for info in graph.input} | {t.name for t in graph.initializer}
-    seen |= {tensor.values.name for tensor in graph.sparse_initializer}
-    made = {name for node in graph.node for name in node.output}
-    for node in graph.node:
+    for node in nodes:
         for inner in nested_graphs(node):
-            own = {info.name for info in inner.input} | {t.name for t in inner.initializer}
-            own |= {tensor.values.name for tensor in inner.sparse_initializer}
-            own |= {name for node in inner.node for name in node.output}
+            own = _defined(inner)
             for info in inner.output:
                 if info.name not in own:
                     fresh = f"{info.name}_returned"
-                    while fresh in own | seen | made:
+                    while fresh in own | seen:
                         fresh += "_"
                     inner.node.add(op_type="Identity", input=[info.name], output=[fresh])
                     info.name = fresh
                     own.add(fresh)
-            _name_captured_outputs(inner, seen | made)
+            _name_captured_outputs(inner.node, seen | own)
 
 
 def _assemble(

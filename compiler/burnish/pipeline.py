@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import enum
+import functools
 import time
 import types
 import typing
@@ -248,13 +249,18 @@ def _pass(item: Item, text: str, presets: Mapping[str, str]) -> Pass:
         raise SpecError(str(error), text=text, column=item.column) from error
 
 
+@functools.cache
+def _fields(found: type[Pass]) -> dict[str, Any]:
+    """The options of a pass and their types."""
+    if not dataclasses.is_dataclass(found) or not dataclasses.fields(found):
+        return {}
+    hints = typing.get_type_hints(found)
+    return {field.name: hints[field.name] for field in dataclasses.fields(found)}
+
+
 def _options(found: type[Pass], given: Mapping[str, str]) -> dict[str, Any]:
     """Turn option texts into the values a pass's fields want."""
-    if not dataclasses.is_dataclass(found):
-        fields: dict[str, Any] = {}
-    else:
-        hints = typing.get_type_hints(found)
-        fields = {field.name: hints[field.name] for field in dataclasses.fields(found)}
+    fields = _fields(found)
     for key in given:
         if key not in fields:
             takes = ", ".join(fields) or "none"

@@ -11,6 +11,7 @@ near it, so time grows linearly with the graph.
 from __future__ import annotations
 
 import abc
+import functools
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
@@ -138,7 +139,18 @@ class RuleSet(Pass):
 
     def run(self, model: Model, ctx: Context) -> None:
         """Apply the family."""
-        apply_rules(model, [rule() for rule in self.rules], ctx, family=self.name)
+        apply_rules(model, _members(type(self)), ctx, family=self.name)
+
+
+@functools.cache
+def _members(family: type[RuleSet]) -> tuple[Rule, ...]:
+    """The rules of a family; they have no options, so one of each serves every run."""
+    return tuple(rule() for rule in family.rules)
+
+
+@functools.lru_cache(maxsize=1024)
+def _compiled(rule: Rule) -> Compiled:
+    return compile_pattern(rule.before)
 
 
 class _Prepared:
@@ -146,7 +158,7 @@ class _Prepared:
 
     def __init__(self, rule: Rule, family: str | None) -> None:
         self.rule = rule
-        self.pattern: Compiled = compile_pattern(rule.before)
+        self.pattern = _compiled(rule)
         self.title = rule.title or family or rule.name
 
 

@@ -15,6 +15,7 @@ from burnish.ir import (
     inline_calls,
     label,
     names_in_use,
+    rename_shadowing,
     schema,
 )
 from burnish.passdef import Context, Pass
@@ -72,6 +73,7 @@ class InlineFunctions(Pass):
         inline_calls(model, lambda function: function.identifier() in wanted)
         for output, name in zip(model.graph.outputs, names, strict=True):
             output.name = name
+        rename_shadowing(model)
         ctx.names.take(names_in_use(model))
 
     def _staying(self, model: Model, ctx: Context) -> set[tuple[str, str, str]]:

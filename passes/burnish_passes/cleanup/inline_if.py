@@ -47,11 +47,13 @@ class InlineIf(Pass):
             pass
 
     def _sweep(self, model: Model, ctx: Context) -> bool:
+        """One look at every scope; what an inlined branch brings is looked at in the next one."""
+        changed = False
         for scope in ctx.scopes(model):
             for node in scope.graph:
-                if node.op_type == "If" and node.domain == "" and self._inline(node, scope, ctx):
-                    return True
-        return False
+                if node.op_type == "If" and node.domain == "":
+                    changed |= self._inline(node, scope, ctx)
+        return changed
 
     def _inline(self, node: Node, scope: Scope, ctx: Context) -> bool:
         condition = constant_array(node.inputs[0])

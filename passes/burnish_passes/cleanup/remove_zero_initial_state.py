@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from burnish.ir import Model, Value, all_nodes, attribute, constant_array
+from burnish.match import refers_to_parameter
 from burnish.passdef import Context, Pass
 
 _STATES = {"RNN": (5,), "GRU": (5,), "LSTM": (5, 6)}
@@ -60,16 +61,28 @@ class RemoveZeroInitialState(Pass):
 
 def _is_zero(value: Value) -> bool:
     """Whether every element is +0."""
-    array = constant_array(value)
-    if array is not None:
-        return array.dtype.kind in "biuf" and not array.tobytes().strip(b"\0")
-    producer = value.producer()
-    if producer is None or producer.domain != "":
-        return False
-    if producer.op_type == "ConstantOfShape":
-        fill = attribute(producer, "value")
-        return fill is None or not fill.tobytes().strip(b"\0")
-    if producer.op_type not in _MOVING or not producer.inputs:
-        return False
-    sources = producer.inputs if producer.op_type == "Concat" else producer.inputs[:1]
-    return all(source is not None and _is_zero(source) for source in sources)
+    pending, seen = [value], {value}
+    while pending:
+        item = pending.pop()
+        array = constant_array(item)
+        if array is not None:
+            if array.dtype.kind not in "biuf" or array.tobytes().strip(b"\0"):
+                return False
+            continue
+        producer = item.producer()
+        if producer is None or producer.domain != "" or refers_to_parameter(producer):
+            return False
+        if producer.op_type == "ConstantOfShape":
+            fill = attribute(producer, "value")
+            if fill is not None and fill.tobytes().strip(b"\0"):
+                return False
+            continue
+        if producer.op_type not in _MOVING or not producer.inputs:
+            return False
+        for source in producer.inputs if producer.op_type == "Concat" else producer.inputs[:1]:
+            if source is None:
+                return False
+            if source not in seen:
+                seen.add(source)
+                pending.append(source)
+    return True

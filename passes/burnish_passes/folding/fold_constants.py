@@ -158,10 +158,16 @@ class _Plan:
     def _bytes_freed(self) -> dict[Node, int]:
         """Bytes of constants that only what leads to each node reads."""
         freed: dict[Node, int] = {}
+        # Remembered: a constant that thousands of nodes read is asked about thousands of times.
+        kept: dict[Value, bool] = {}
         for node in self.nodes:
             total = 0
             for value in dict.fromkeys(node.inputs):
-                if value is None or any(use.node not in self.nodes for use in value.uses()):
+                if value is None:
+                    continue
+                if value not in kept:
+                    kept[value] = any(use.node not in self.nodes for use in value.uses())
+                if kept[value]:
                     continue
                 producer = value.producer()
                 total += freed[producer] if producer in freed else _constant_bytes(value)

@@ -87,6 +87,21 @@ class Fuel:
         return True
 
 
+class _Index:
+    """The scopes of a model and its nodes by kind, at one moment."""
+
+    def __init__(self, model: Model, spent: int) -> None:
+        self.spent = spent
+        self.scopes = list(scopes(model))
+        self.by_kind: dict[tuple[str, str], list[tuple[int, Node, Scope]]] = {}
+        position = 0
+        for scope in self.scopes:
+            for node in scope.graph:
+                position += 1
+                kind = (node.domain, node.op_type)
+                self.by_kind.setdefault(kind, []).append((position, node, scope))
+
+
 @dataclass
 class Context:
     """All a pass may know besides the graph.
@@ -103,7 +118,7 @@ class Context:
     names: Names
     fuel: Fuel = field(default_factory=Fuel)
     _remarks: dict[Remark, None] = field(default_factory=dict)
-    _scopes: tuple[int, list[Scope]] | None = None
+    _index: _Index | None = None
 
     @classmethod
     def of(cls, model: Model, target: Target, fuel: Fuel | None = None) -> Context:
@@ -111,10 +126,25 @@ class Context:
         return cls(target, Shapes(model), Names(names_in_use(model)), fuel or Fuel())
 
     def scopes(self, model: Model) -> list[Scope]:
-        """Every scope of ``model``, outer first; found anew only after a change."""
-        if self._scopes is None or self._scopes[0] != self.fuel.spent:
-            self._scopes = (self.fuel.spent, list(scopes(model)))
-        return list(self._scopes[1])
+        """Every scope of ``model``, outer first."""
+        return list(self._indexed(model).scopes)
+
+    def nodes(self, model: Model, kinds: Iterable[tuple[str, str]]) -> list[tuple[Node, Scope]]:
+        """The nodes of any of these kinds, ``(domain, op_type)``, in order, with their scopes."""
+        by_kind = self._indexed(model).by_kind
+        found = [entry for kind in kinds for entry in by_kind.get(kind, ())]
+        found.sort(key=lambda entry: entry[0])
+        return [(node, scope) for _, node, scope in found]
+
+    def forget(self) -> None:
+        """The model may have changed without being announced."""
+        self._index = None
+
+    def _indexed(self, model: Model) -> _Index:
+        """Where everything is; found anew only after a change."""
+        if self._index is None or self._index.spent != self.fuel.spent:
+            self._index = _Index(model, self.fuel.spent)
+        return self._index
 
     def applies(self, rule: str, where: Node | str, why: str = "") -> bool:
         """Ask before each change; a False answer means: leave this one as it is."""

@@ -186,6 +186,8 @@ class _Run:
                 mend="please report it with the model; --passes without it goes round",
             ) from error
         seconds = time.perf_counter() - start
+        if not item.counted:
+            self.ctx.forget()
         # Passes that count their changes made none when they counted none.
         untouched = item.counted and self.ctx.fuel.spent == spent
         before, diff = self.figures, Diff()

@@ -186,12 +186,10 @@ class _Worklist:
         self.queue: deque[Node] = deque()
         self.queued: set[Node] = set()
         self.unsorted: set[Graph] = set()
-        total = 0
-        for graph in self.scopes:
-            for node in graph:
-                total += 1
-                self.push(node)
-        self.allowed = 10 * total + 1000
+        for node, _ in ctx.nodes(model, self.rules):
+            self.queued.add(node)
+            self.queue.append(node)
+        self.allowed = 10 * len(self.queue) + 1000
 
     def push(self, node: Node) -> None:
         if (node.domain, node.op_type) in self.rules and node not in self.queued:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import onnx
 import onnx.shape_inference
 
-from burnish.ir import constant, nested_graphs, schema, to_proto
+from burnish.ir import DataType, constant, nested_graphs, schema, to_proto
 from burnish.shapes.facts import MAX_ELEMENTS, Facts, NodeFacts, Shape
 from burnish.symbolic import Dim, Expr
 

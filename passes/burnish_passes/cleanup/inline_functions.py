@@ -11,7 +11,6 @@ from burnish.ir import (
     Function,
     Model,
     Node,
-    all_nodes,
     inline_calls,
     label,
     names_in_use,
@@ -57,8 +56,8 @@ class InlineFunctions(Pass):
     def run(self, model: Model, ctx: Context) -> None:
         """Inline every call that can be."""
         stays = self._staying(model, ctx)
-        calls = [node for node in all_nodes(model) if node.op_identifier() in model.functions]
-        wanted = {node.op_identifier() for node in calls} - stays
+        kinds = {key[:2] for key in model.functions}
+        wanted = {node.op_identifier() for node, _ in ctx.nodes(model, kinds)} - stays
         if not wanted or not ctx.applies(self.name, ", ".join(sorted(map(_title, wanted)))):
             return
         for key in wanted:

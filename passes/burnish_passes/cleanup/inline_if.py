@@ -49,10 +49,9 @@ class InlineIf(Pass):
     def _sweep(self, model: Model, ctx: Context) -> bool:
         """One look at every scope; what an inlined branch brings is looked at in the next one."""
         changed = False
-        for scope in ctx.scopes(model):
-            for node in scope.graph:
-                if node.op_type == "If" and node.domain == "":
-                    changed |= self._inline(node, scope, ctx)
+        for node, scope in ctx.nodes(model, [("", "If")]):
+            if node.graph is scope.graph:
+                changed |= self._inline(node, scope, ctx)
         return changed
 
     def _inline(self, node: Node, scope: Scope, ctx: Context) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from burnish.graph import Placement, replace_value
-from burnish.ir import Model, Scope, TensorType, constant, remove_node
+from burnish.ir import Model, Node, Scope, TensorType, constant, remove_node
 from burnish.passdef import Context, Pass
 
 
@@ -40,21 +40,18 @@ class LiftConstants(Pass):
 
     def run(self, model: Model, ctx: Context) -> None:
         """Lift in the main graph and in subgraphs."""
-        for scope in ctx.scopes(model):
+        for node, scope in ctx.nodes(model, [("", "Constant")]):
             if scope.function is None:
-                self._lift(scope, ctx)
+                self._lift(node, scope, ctx)
 
-    def _lift(self, scope: Scope, ctx: Context) -> None:
-        for node in scope.graph:
-            if node.op_type != "Constant" or node.domain != "":
-                continue
-            output = node.outputs[0]
-            held = constant(output)
-            if held is None or output.is_graph_output():
-                continue
-            if not isinstance(output.type, TensorType | None) or not ctx.applies(self.name, node):
-                continue
-            lifted = Placement(scope).constant(held, output.name or ctx.names.fresh("constant"))
-            replace_value(output, lifted, fresh=True)
-            remove_node(node)
-            scope.graph.register_initializer(lifted)
+    def _lift(self, node: Node, scope: Scope, ctx: Context) -> None:
+        output = node.outputs[0]
+        held = constant(output)
+        if held is None or output.is_graph_output():
+            return
+        if not isinstance(output.type, TensorType | None) or not ctx.applies(self.name, node):
+            return
+        lifted = Placement(scope).constant(held, output.name or ctx.names.fresh("constant"))
+        replace_value(output, lifted, fresh=True)
+        remove_node(node)
+        scope.graph.register_initializer(lifted)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from burnish.ir import Model, Value, all_nodes, attribute, constant_array
+from burnish.ir import Model, Value, attribute, constant_array
 from burnish.match import refers_to_parameter
 from burnish.passdef import Context, Pass
 
@@ -47,9 +47,7 @@ class RemoveZeroInitialState(Pass):
 
     def run(self, model: Model, ctx: Context) -> None:
         """Look at every recurrent node."""
-        for node in all_nodes(model):
-            if node.domain != "" or node.op_type not in _STATES:
-                continue
+        for node, _ in ctx.nodes(model, [("", op_type) for op_type in _STATES]):
             for position in _STATES[node.op_type]:
                 value = node.inputs[position] if len(node.inputs) > position else None
                 if value is None or not _is_zero(value) or not ctx.applies(self.name, node):

@@ -23,6 +23,7 @@ from burnish.ir import (
     TensorType,
     Value,
     constant,
+    constant_array,
     is_deterministic,
     make_tensor,
     nested_graphs,
@@ -133,9 +134,23 @@ class _Plan:
         if kind not in self._deterministic:
             plain = not any(True for _ in nested_graphs(node))
             self._deterministic[kind] = plain and is_deterministic(node, self.scope.opsets)
-        if not self._deterministic[kind]:
+        if not self._deterministic[kind] or self._may_trap(node):
             return False
         return all(self._may_compute(output, node) for output in node.outputs)
+
+    def _may_trap(self, node: Node) -> bool:
+        """Whether evaluating ``node`` could end this process, in a branch that never runs perhaps.
+
+        The processor traps on an integer divided by 0 and on the smallest integer divided by -1.
+        """
+        if node.op_type not in ("Div", "Mod") or node.domain != "":
+            return False
+        dtype = None if node.inputs[1] is None else self.ctx.shapes.dtype(node.inputs[1])
+        if dtype is not None and not dtype.is_integer():
+            return False
+        divisor = constant_array(node.inputs[1])
+        # None: computed by another node that is folded, so the next round knows it.
+        return divisor is None or bool(np.isin(divisor, (0, -1)).any())
 
     def _may_compute(self, output: Value, node: Node) -> bool:
         if output.type is not None and not isinstance(output.type, TensorType):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from burnish.ir import Node, Value, attribute
@@ -80,7 +79,7 @@ class ComposeConcats(Rule):
         )
 
     def after(self, op: Any, m: Match) -> Any:
-        operands = list(_operands(m))
+        operands = _operands(m)
         return op.Concat(*operands, _attributes=m.root.attributes.values())
 
 
@@ -88,12 +87,21 @@ def _producer(value: Value | None) -> Node | None:
     return None if value is None else value.producer()
 
 
-def _operands(m: Match) -> Iterator[Value]:
-    """What the outermost Concat joins in the end, in order."""
+_REPEATED = 64
+"""How many operands may be written down again because an inner Concat is read more than once."""
+
+
+def _operands(m: Match) -> list[Value]:
+    """What the outermost Concat joins in the end, in order.
+
+    A chain of n Concats that each read the one before twice has 2**n operands; it stays.
+    """
     pending: list[tuple[Value | None, Node]] = [
         (value, m.root) for value in reversed(m.root.inputs)
     ]
     included: set[Node] = set()
+    operands: list[Value] = []
+    allowed = len(m.root.inputs) + _REPEATED
     while pending:
         value, reader = pending.pop()
         inner = _producer(value)
@@ -101,6 +109,9 @@ def _operands(m: Match) -> Iterator[Value]:
             if inner not in included:
                 included.add(inner)
                 m.include(inner)
+                allowed += len(inner.inputs)
             pending.extend((each, inner) for each in reversed(inner.inputs))
         elif value is not None:
-            yield value
+            operands.append(value)
+        m.require(len(operands) <= allowed, "its operands would be repeated too often")
+    return operands

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -28,7 +28,7 @@ from burnish.ir import (
 )
 from burnish.passdef import Context, Pass
 from burnish.shapes import SymbolicTensor
-from burnish.symbolic import known_equal
+from burnish.symbolic import Dim, known_equal
 
 _ASSEMBLING = frozenset({"Concat", "Unsqueeze"})
 """What exporters put vectors of sizes together with."""
@@ -71,7 +71,7 @@ class FoldShapeArithmetic(Pass):
 
     def _sweep(self, scope: Scope, ctx: Context) -> None:
         first: dict[Hashable, Value] = {}
-        shaped: list[Value] = []
+        shaped: dict[Dim, dict[Value, None]] = {}
         # Removed only at the end: until then any of them may be an earlier value for another.
         dead: list[Node] = []
         for node in scope.graph:
@@ -91,7 +91,8 @@ class FoldShapeArithmetic(Pass):
                     node = self._becomes_shape(node, known, shaped, scope, ctx)
                     output = node.outputs[0]
                 if node.op_type == "Shape" and node.inputs[0] is not None:
-                    shaped.append(node.inputs[0])
+                    for dim in ctx.shapes.shape(node.inputs[0]) or ():
+                        shaped.setdefault(dim, {})[node.inputs[0]] = None
                 earlier = first.setdefault((known.dtype, known.shape, known.elements), output)
                 if earlier is not output and self._becomes_earlier(node, earlier, ctx):
                     dead.append(node)
@@ -114,14 +115,25 @@ class FoldShapeArithmetic(Pass):
         return True
 
     def _becomes_shape(
-        self, node: Node, known: SymbolicTensor, shaped: list[Value], scope: Scope, ctx: Context
+        self,
+        node: Node,
+        known: SymbolicTensor,
+        shaped: Mapping[Dim, Iterable[Value]],
+        scope: Scope,
+        ctx: Context,
     ) -> Node:
-        """Put ``Shape(x, start, end)`` in place of a vector put together from sizes of x."""
+        """Put ``Shape(x, start, end)`` in place of a vector put together from sizes of x.
+
+        ``shaped`` has the values whose Shape was read, in order, by each of their sizes.
+        """
         if known.dtype != DataType.INT64 or known.rank != 1 or scope.opsets.get("", 0) < 15:
             return node
         if node.outputs[0].is_graph_output():
             return node
-        for value in dict.fromkeys(shaped):
+        # Only values that have the rarest of the sizes: all of them would take quadratic time.
+        sizes = known.dims() or ()
+        candidates = min((tuple(shaped.get(dim, ())) for dim in sizes), key=len, default=())
+        for value in candidates:
             start = _position(known.elements, ctx.shapes.shape(value) or ())
             if start is None or not ctx.applies(
                 self.name, node, f"is part of {value.name}'s shape"

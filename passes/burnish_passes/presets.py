@@ -13,7 +13,7 @@ from typing import Final
 _START: Final = "infer-shapes, remove-dead-code"
 _ONCE: Final = "inline-functions, lift-constants"
 _EXACT: Final = """
-    fold-constants, inline-if, scalarize-range, fold-shape-arithmetic, simplify-reshape,
+    fold-constants, inline-if, lift-constants, scalarize-range, fold-shape-arithmetic, simplify-reshape,
     eliminate-identity, eliminate-neutral-element, eliminate-idempotent,
     eliminate-no-op-movement, compose-casts, compose-transposes, compose-reshapes,
     compose-concats, compose-slices, drop-transpose-before-reshape, select-from-split, remove-zero-initial-state

@@ -46,7 +46,7 @@ def ask_onnx(view: NodeFacts) -> list[Shape | None] | None:
             return None
         types[value.name] = kind
         held = constant(value)
-        if held is not None and held.size <= MAX_ELEMENTS:
+        if held is not None and held.size <= MAX_ELEMENTS and held.dtype != DataType.STRING:
             data[value.name] = onnx.numpy_helper.from_array(held.numpy(), value.name)
     try:
         proto = to_proto(node)

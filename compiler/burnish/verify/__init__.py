@@ -89,22 +89,22 @@ def verify(
     tolerance = Tolerance(exactness, rtol, atol)
     loose = Tolerance(max(exactness, Exactness.FLOAT), rtol, atol)
     judge = _Judge(random_outputs(old) | random_outputs(new), tolerance, loose)
-    count = 0
-    for sample in feeds:
-        answers = runs.answers(sample)
-        count += 1
-        if isinstance(answers, str):
-            failed = [
-                OutputVerdict(str(v.name), False, 0.0, 0.0, 0, "a result", answers, _OFF)
-                for v in old.graph.outputs
-            ]
-            return Verdict(False, tuple(failed), runs.engine, count, tuple(runs.notes))
-        judge.see(answers)
-    if not count:
+    samples_run = list(feeds)
+    if not samples_run:
         raise InputError("there is no sample to compare on", mend="give at least one")
+    answers = runs.answers(samples_run)
+    if isinstance(answers, str):
+        failed = [
+            OutputVerdict(str(v.name), False, 0.0, 0.0, 0, "a result", answers, _OFF)
+            for v in old.graph.outputs
+        ]
+        notes = tuple(runs.notes)
+        return Verdict(False, tuple(failed), runs.engine, len(samples_run), notes)
+    for each in answers:
+        judge.see(each)
     outputs = judge.outputs()
     notes = (*feeds.notes, *runs.notes)
-    return Verdict(all(out.ok for out in outputs), outputs, runs.engine, count, notes)
+    return Verdict(all(out.ok for out in outputs), outputs, runs.engine, len(samples_run), notes)
 
 
 def _signature_faults(old: Model, new: Model) -> list[OutputVerdict]:
@@ -135,7 +135,11 @@ class _Answers:
 
 
 class _Runs:
-    """The sessions of both models; both always run on the same engine."""
+    """The sessions of both models; both always run on the same engine.
+
+    Sessions hold the weights, so there are two of them at most: first those with the runtime's
+    optimizations off, then, one after the other, those with them on.
+    """
 
     def __init__(self, models: tuple[Source, Source], engine: Engine, threads: int) -> None:
         self.models = models
@@ -148,15 +152,8 @@ class _Runs:
         self.refused = ""
         self.source = Evaluator(self.models[0], engine=engine, threads=self.threads)
         self.engine = self.source.engine
-        self.on: tuple[Evaluator, Evaluator] | None = None
         try:
             self.result = Evaluator(self.models[1], engine=engine, threads=self.threads)
-            if engine != "reference" and not self.source.fallback and not self.result.fallback:
-                on = [
-                    Evaluator(model, optimize=True, engine=engine, threads=self.threads)
-                    for model in self.models
-                ]
-                self.on = None if any(one.fallback for one in on) else (on[0], on[1])
         except ExecutionError as error:
             self.refused = f"the result does not run: {error}"
 
@@ -176,20 +173,43 @@ class _Runs:
         answers = self.source.run(feeds)
         return self.source.run(feeds) if self._align() else answers
 
-    def answers(self, feeds: Mapping[str, Any]) -> _Answers | str:
-        """Both models' outputs, or why the result has none."""
+    def answers(self, samples: Sequence[Mapping[str, Any]]) -> list[_Answers] | str:
+        """Both models' outputs for each sample, or why the result has none."""
+        off: list[tuple[dict[str, Any], dict[str, Any]]] = []
+        try:
+            for feeds in samples:
+                pair = self._plain(feeds)
+                if isinstance(pair, str):
+                    return pair
+                off.append(pair)
+            on = self._optimized(samples)
+        except ExecutionError as error:
+            return f"the result does not run: {error}"
+        if on is None:
+            return [_Answers(source, result, None, None) for source, result in off]
+        return [_Answers(*plain, *moved) for plain, moved in zip(off, on, strict=True)]
+
+    def _plain(self, feeds: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]] | str:
         source = self.run_source(feeds)
         if self.refused:
             return self.refused
-        try:
-            result = self.result.run(feeds)
-            if self._align():
-                return self.answers(feeds)
-            if self.on is None:
-                return _Answers(source, result, None, None)
-            return _Answers(source, result, self.on[0].run(feeds), self.on[1].run(feeds))
-        except ExecutionError as error:
-            return f"the result does not run: {error}"
+        result = self.result.run(feeds)
+        return self._plain(feeds) if self._align() else (source, result)
+
+    def _optimized(
+        self, samples: Sequence[Mapping[str, Any]]
+    ) -> list[tuple[dict[str, Any], dict[str, Any]]] | None:
+        """Both models' outputs with the runtime's optimizations on, where there is a runtime."""
+        if self.asked == "reference" or self.source.fallback or self.result.fallback:
+            return None
+        del self.source, self.result
+        found: list[list[dict[str, Any]]] = []
+        for model in self.models:
+            one = Evaluator(model, optimize=True, engine=self.asked, threads=self.threads)
+            if one.fallback:
+                return None
+            found.append([one.run(feeds) for feeds in samples])
+        return list(zip(*found, strict=True))
 
 
 class _Feeds:

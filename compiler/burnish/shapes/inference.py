@@ -38,12 +38,56 @@ def infer(model: Model, shapes: Shapes | None = None) -> int:
         How many values are declared better than before.
     """
     shapes = Shapes(model) if shapes is None else shapes
+    while _distrust_carried(model, shapes):
+        shapes.learn({})
     values = list(_intermediates(model))
     if any(_is_open(value, shapes.facts(value)) for value in values):
         hints = _by_onnx(model, values)
         if hints:
             shapes.learn(hints)
     return sum(_declare(value, shapes.facts(value)) for value in values)
+
+
+def _distrust_carried(model: Model, shapes: Shapes) -> bool:
+    """Drop declared sizes of what a Loop carries that do not hold in every round.
+
+    Exporters write down the first round; a value that grows then has another size in the next.
+    A size holds when the first value has it and, where it holds, the body's result has it too.
+
+    Returns:
+        Whether a size was dropped: what rested on it is to be derived anew.
+    """
+    changed = False
+    for scope in scopes(model):
+        for node in scope.graph:
+            if node.op_type != "Loop" or node.domain != "":
+                continue
+            for body in nested_graphs(node):
+                # Inputs: the round, the condition, what is carried. Results: without the round.
+                for first, carried, result in zip(
+                    node.inputs[2:], body.inputs[2:], body.outputs[1:], strict=False
+                ):
+                    if first is not None:
+                        changed |= _drop_sizes(carried, shapes.shape(first), shapes.shape(result))
+    return changed
+
+
+def _drop_sizes(carried: Value, *seen: tuple[Dim, ...] | None) -> bool:
+    """Forget declared sizes of ``carried`` that are not those of every shape in ``seen``."""
+    if carried.shape is None:
+        return False
+    known = [shape for shape in seen if shape is not None and len(shape) == len(carried.shape)]
+    if len(known) < len(seen):
+        carried.shape = None
+        return True
+    dims = [
+        dim if not isinstance(dim, int) or all(shape[axis] == dim for shape in known) else None
+        for axis, dim in enumerate(carried.shape)
+    ]
+    changed = dims != list(carried.shape)
+    if changed:
+        carried.shape = Shape(dims)
+    return changed
 
 
 def _intermediates(model: Model) -> Iterator[Value]:

@@ -6,13 +6,13 @@ attributes. To observe a change it walks the graph, compares, and writes only th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeAlias
 
 from burnish.figures import Figures, Meter, counts
-from burnish.ir import Attr, Graph, Model, Node, TensorProtocol, scopes
+from burnish.ir import Attr, Graph, Model, Node, Scope, TensorProtocol, Value, scopes
 from burnish.shapes import Shapes
 from burnish.text import line_text, tensor_text, value_text
 
@@ -145,21 +145,46 @@ def _signature(node: Node) -> _Signature:
 
 @dataclass
 class _ScopeState:
-    """One graph as observed: interface, initializers, nodes in order."""
+    """One graph as observed: interface, initializers, nodes in order.
+
+    Attributes:
+        title: which graph it is.
+        interface: its input and output lines.
+        constants: its initializers.
+        nodes: what each node's line is written from.
+        inputs: the values each node read, to see at a glance that nothing changed.
+    """
 
     title: str
-    interface: tuple[str, ...]
-    constants: dict[str, TensorProtocol | None]
-    nodes: dict[Node, _Signature]
+    interface: tuple[str, ...] = ()
+    constants: dict[str, TensorProtocol | None] = field(default_factory=dict)
+    nodes: dict[Node, _Signature] = field(default_factory=dict)
+    inputs: dict[Node, Sequence[Value | None]] = field(default_factory=dict)
 
-    @classmethod
-    def of(cls, graph: Graph, title: str) -> _ScopeState:
-        return cls(
-            title,
-            _interface(graph),
-            {name: value.const_value for name, value in graph.initializers.items()},
-            {node: _signature(node) for node in graph},
-        )
+    def next(self, graph: Graph, title: str, renamed: set[Node]) -> _ScopeState:
+        """The state of ``graph`` now; ``renamed`` collects readers of values with a new name."""
+        state = _ScopeState(title, _interface(graph))
+        for name, value in graph.initializers.data.items():
+            state.constants[name] = value.const_value
+        nodes, inputs = self.nodes, self.inputs
+        for node in graph:
+            old, read = nodes.get(node), node.inputs
+            state.inputs[node] = read
+            if old is not None:
+                results = tuple([value.name for value in node.outputs])
+                if (
+                    inputs[node] is read
+                    and old[4] == results
+                    and old[0] == node.op_type
+                    and old[5] == tuple(node.attributes.data.values())
+                    and node not in renamed
+                ):
+                    state.nodes[node] = old
+                    continue
+                if old[4] != results:
+                    renamed.update(user for value in node.outputs for user in value.consumers())
+            state.nodes[node] = _signature(node)
+        return state
 
 
 def _interface(graph: Graph) -> tuple[str, ...]:
@@ -170,17 +195,24 @@ def _interface(graph: Graph) -> tuple[str, ...]:
 class Recorder:
     """Observes a model; each call of :meth:`observe` says what changed since the last."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, found: Iterable[Scope] | None = None) -> None:
         self._model = model
-        self._scopes = {graph: _ScopeState.of(graph, title) for title, graph in self._titled()}
+        self._scopes: dict[Graph, _ScopeState] = {}
+        for title, graph in self._titled(found):
+            self._scopes[graph] = _ScopeState(title).next(graph, title, set())
 
-    def observe(self) -> Diff:
-        """What changed since the last observation."""
+    def observe(self, found: Iterable[Scope] | None = None) -> Diff:
+        """What changed since the last observation.
+
+        Args:
+            found: the scopes of the model as it stands, when they are known already.
+        """
         entries: list[tuple[str, _Entry]] = []
         before, self._scopes = self._scopes, {}
-        for title, graph in self._titled():
-            new = self._scopes[graph] = _ScopeState.of(graph, title)
-            old = before.pop(graph, None) or _ScopeState(title, (), {}, {})
+        renamed: set[Node] = set()
+        for title, graph in self._titled(found):
+            old = before.pop(graph, None) or _ScopeState(title)
+            new = self._scopes[graph] = old.next(graph, title, renamed)
             hunk = list(_compare(old, new))
             if hunk:
                 entries.append(("@", title))
@@ -205,8 +237,8 @@ class Recorder:
             shapes,
         )
 
-    def _titled(self) -> Iterator[tuple[str, Graph]]:
-        for number, scope in enumerate(scopes(self._model)):
+    def _titled(self, found: Iterable[Scope] | None) -> Iterator[tuple[str, Graph]]:
+        for number, scope in enumerate(scopes(self._model) if found is None else found):
             if scope.depth:
                 title = f"subgraph {number} {scope.graph.name or ''}".rstrip()
             elif scope.function is not None:

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from typing import Final
 
-_START: Final = "infer-shapes, remove-dead-code"
-_ONCE: Final = "inline-functions, lift-constants"
+_START: Final = "inline-functions, infer-shapes, lift-constants, remove-dead-code"
 _EXACT: Final = """
     fold-constants, inline-if, lift-constants, scalarize-range, fold-shape-arithmetic, simplify-reshape,
     eliminate-identity, eliminate-neutral-element, eliminate-idempotent,
@@ -31,7 +30,7 @@ def _one_line(text: str) -> str:
 
 PRESETS: Final[dict[str, str]] = {
     "O0": "",
-    "O1": _one_line(f"{_ONCE}, {_START}, fixpoint[{_EXACT}, {_END}], infer-shapes"),
-    "O2": _one_line(f"{_ONCE}, {_START}, fixpoint[{_EXACT}, {_FLOAT}, {_END}], infer-shapes"),
+    "O1": _one_line(f"{_START}, fixpoint[{_EXACT}, {_END}], infer-shapes"),
+    "O2": _one_line(f"{_START}, fixpoint[{_EXACT}, {_FLOAT}, {_END}], infer-shapes"),
     "O3": "O2",
 }

@@ -21,7 +21,7 @@ import json
 import os
 import platform
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,10 @@ __all__ = [
     "Artifact",
     "Manifest",
     "check_destination",
+    "check_not_source",
+    "check_single_file",
     "file_digest",
+    "make_folder",
     "replacing_folder",
     "versions",
     "write_artifact",
@@ -64,7 +67,8 @@ class Manifest:
         versions: of Burnish, Python and the libraries that took part.
         before: figures of the source.
         after: figures of the result.
-        passes: one record for each pass run; ``file`` names its diff when it changed something.
+        passes: one record for each pass run; ``file`` names its diff when it changed something,
+            ``rewrites`` is how many changes it made.
         verdict: the answer of ``verify``, or None when it was not asked.
         settings: what a caller must set to run the model as it was built.
         files: sha256 by name of each built file; the first is the one to load.
@@ -131,7 +135,7 @@ class Artifact:
     """
 
     path: Path
-    manifest: Manifest
+    manifest: Manifest = field(repr=False)  # it fills screens
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> Artifact:
@@ -222,7 +226,8 @@ def check_destination(out: str | os.PathLike[str]) -> Path:
     """The folder an artifact may be written to, links resolved.
 
     Raises:
-        InputError: when something is there that is not an artifact of ours.
+        InputError: when something is there that is not an artifact of ours, or no folder can be
+            written there.
     """
     path = Path(out).resolve()
     if path.exists() and not path.is_dir():
@@ -232,21 +237,75 @@ def check_destination(out: str | os.PathLike[str]) -> Path:
         raise InputError(
             "the current folder cannot be replaced", where=str(out), mend="name a folder inside it"
         )
-    if path.is_dir() and any(path.iterdir()) and not _is_artifact(path):
+    _check_parent(path)
+    other = _other_thing(path) if path.is_dir() else None
+    if other is not None:
         mend = "name an empty or new folder, or one that burnish compile wrote"
-        raise InputError("the folder holds other things", where=str(out), mend=mend)
+        what = f"the folder holds other things, such as {other}"
+        raise InputError(what, where=str(out), mend=mend)
     return path
 
 
-def _is_artifact(folder: Path) -> bool:
-    """Whether Burnish wrote ``folder``, and all that lies in it."""
+def check_single_file(out: str | os.PathLike[str]) -> Path:
+    """The file a model alone may be written to.
+
+    Raises:
+        InputError: when a folder is there, or no file can be written there.
+    """
+    path = Path(out)
+    if path.is_dir():
+        mend = "name a file in it, or a folder that does not end in .onnx"
+        raise InputError("this is a folder, not a file", where=str(out), mend=mend)
+    _check_parent(path)
+    return path
+
+
+def _check_parent(path: Path) -> None:
+    """Refuse a place whose folder is not there and cannot be made, or cannot be written."""
+    nearest = next(folder for folder in path.absolute().parents if os.path.lexists(folder))
+    if not nearest.is_dir():
+        mend = "name another place"
+        raise InputError(f"{nearest} is not a folder", where=str(path), mend=mend)
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        mend = "check its permissions, or name another place"
+        raise InputError(f"the folder {nearest} cannot be written", where=str(path), mend=mend)
+
+
+def check_not_source(written: Sequence[Path], sources: Iterable[str | os.PathLike[str]]) -> None:
+    """Refuse to write over what is compiled.
+
+    Args:
+        written: the artifact's folder, or the files for the model alone.
+        sources: the files of the model: itself, and its weights.
+
+    Raises:
+        InputError: when something written is one of ``sources``, or a folder that holds one.
+    """
+    there = [path for path in written if path.exists()]
+    for source in map(Path, sources):
+        # A folder is replaced with all that lies in it, so the folders of the source count too.
+        around = [source, source.resolve(), *source.resolve().parents] if source.exists() else []
+        for path in there:
+            if any(path.samefile(item) for item in around):
+                mend = "name another file"
+                raise InputError("that is the model itself", where=str(path), mend=mend)
+
+
+def _other_thing(folder: Path) -> str | None:
+    """The name of something in ``folder`` that is not of an artifact of ours; None if all is."""
+    found = sorted(item.name for item in folder.iterdir())
+    return next((name for name in found if name not in _artifact_names(folder)), None)
+
+
+def _artifact_names(folder: Path) -> set[str]:
+    """What lies in an artifact; nothing when ``folder`` is none that Burnish wrote."""
     try:
         held = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         ours = {MANIFEST, TIMINGS, "passes", *(Path(name).parts[0] for name in held["files"])}
         known = isinstance(held["schema"], int) and "burnish" in held["versions"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
-    return known and all(item.name in ours for item in folder.iterdir())
+    except (OSError, ValueError, KeyError, TypeError, IndexError):
+        return set()
+    return ours if known else set()
 
 
 @contextlib.contextmanager
@@ -272,10 +331,19 @@ def replacing_folder(path: Path) -> Iterator[Path]:
 
 
 def _new_folder(path: Path) -> None:
+    make_folder(path.parent)
+    shutil.rmtree(path, ignore_errors=True)
+    make_folder(path)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder, and those it is in, unless it is there.
+
+    Raises:
+        BuildError: when it cannot be made.
+    """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(path, ignore_errors=True)
-        path.mkdir()
+        path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise BuildError(
             f"the folder cannot be written ({error.strerror or error})",

@@ -219,7 +219,7 @@ class Recorder:
                 entries.extend(hunk)
         for old in before.values():
             entries.append(("@", f"{old.title} (removed)"))
-            entries.extend(("-", signature) for signature in old.nodes.values())
+            entries.extend(_compare(old, _ScopeState(old.title)))
         return Diff(tuple(entries))
 
     def figures(self, meter: Meter, shapes: Shapes) -> Figures:
@@ -251,8 +251,9 @@ class Recorder:
 def _compare(old: _ScopeState, new: _ScopeState) -> Iterator[tuple[str, _Entry]]:
     """The lines in which two states of a graph differ."""
     if old.interface != new.interface:
-        yield from (("-", text) for text in old.interface if text not in new.interface)
-        yield from (("+", text) for text in new.interface if text not in old.interface)
+        moved = sorted(old.interface) == sorted(new.interface)
+        yield from (("-", text) for text in old.interface if moved or text not in new.interface)
+        yield from (("+", text) for text in new.interface if moved or text not in old.interface)
     for name, held in old.constants.items():
         if name not in new.constants or new.constants[name] is not held:
             yield "-", _constant(name, held)

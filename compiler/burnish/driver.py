@@ -15,7 +15,10 @@ from burnish.artifact import (
     Artifact,
     Manifest,
     check_destination,
+    check_not_source,
+    check_single_file,
     file_digest,
+    make_folder,
     versions,
     write_artifact,
 )
@@ -27,7 +30,7 @@ from burnish.loading import load
 from burnish.memory import without_collection
 from burnish.passdef import Exactness
 from burnish.pipeline import PassRecord, Pipeline
-from burnish.provenance import node_sources, source_entry
+from burnish.provenance import node_sources, source_entry, weight_files
 from burnish.registry import backend, presets
 from burnish.saving import save
 from burnish.shapes import Shapes
@@ -35,7 +38,7 @@ from burnish.stages import Progress, Stages
 from burnish.target import Target
 from burnish.verify import Verdict
 from burnish.verify import verify as compare
-from burnish.verify.samples import Samples
+from burnish.verify.samples import Samples, check_samples
 from burnish.views.report import diff_files, records_json
 
 __all__ = ["Optimized", "Progress", "Source", "compile", "optimize", "pipeline_of"]
@@ -159,7 +162,7 @@ def compile(
     """
     target = target or Target()
     alone = Path(out).suffix == ".onnx"
-    path = Path(out) if alone else check_destination(out)
+    path, written = _destination(out, source)
     builder = backend(target.backend)
     missing = None if alone else builder.missing()
     if missing:
@@ -169,6 +172,8 @@ def compile(
     bound: dict[str, Any] = {"input_shapes": input_shapes or {}, "dims": dims or {}}
     with stages("load"):
         model = load(source, **bound)
+        check_not_source(written, weight_files(model).values())
+        notes = check_samples(samples, model) if verify else ()
         origin = source_entry(source, model)
         before = measure(model, Shapes(model))
     with stages("optimize"):
@@ -179,12 +184,14 @@ def compile(
             reference = load(source, **bound) if input_shapes or dims else source
             exactness = max((item.exactness for item in records if item.diff), default=Exactness(0))
             verdict = compare(reference, model, exactness=exactness, samples=samples, seeds=seeds)
+            verdict = replace(verdict, notes=(*notes, *verdict.notes))
         if not verdict.ok and not keep_going:
             raise _not_equal(verdict, origin["name"])
     asked = {"allow": allow.name.lower(), **bound, "stop_after": stop_after}
     manifest = _manifest(origin, model, target, pipeline, asked, before, records, verdict)
     with stages("write"):
         if alone:
+            make_folder(path.parent)
             files = {file.name: file_digest(file) for file in save(model, path)}
             return Artifact(path, replace(manifest, files=files))
         _check(builder.check(model, target), target)
@@ -195,6 +202,21 @@ def compile(
             diffs=diff_files(records),
             seconds=stages.json(),
         )
+
+
+def _destination(out: str | os.PathLike[str], source: Source) -> tuple[Path, list[Path]]:
+    """Where the result goes, and all that it may replace there."""
+    sources = [source] if isinstance(source, str | os.PathLike) else []
+    if Path(out).is_file():
+        check_not_source([Path(out)], sources)
+    if Path(out).suffix == ".onnx":
+        path = check_single_file(out)
+        written = [path, path.with_name(f"{path.name}.data")]
+    else:
+        path = check_destination(out)
+        written = [path]
+    check_not_source(written, sources)
+    return path, written
 
 
 def _allowed(pipeline: Pipeline, allow: Exactness) -> Pipeline:
@@ -246,8 +268,9 @@ def _check(findings: Sequence[Finding], target: Target) -> None:
 def _not_equal(verdict: Verdict, name: str) -> VerificationFailed:
     failed = [output for output in verdict.outputs if not output.ok]
     more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
+    first = failed[0].text().removeprefix("FAIL ") if verdict.samples else failed[0].reason
     return VerificationFailed(
-        f"the answers differ: {failed[0].text().removeprefix('FAIL ')}{more}",
+        f"the answers differ: {first}{more}",
         where=name,
         mend="nothing was written; with --keep-going it is",
         verdict=verdict.json(),

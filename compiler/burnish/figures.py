@@ -7,7 +7,7 @@ number, or a polynomial in the symbolic dimensions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -124,7 +124,7 @@ class Meter:
 
     def __init__(self, model: Model) -> None:
         self._model = model
-        self._macs: dict[Node, Dim] = {}
+        self._macs: dict[Node, tuple[Sequence[Value | None], Dim]] = {}
         self._sizes: dict[TensorProtocol, tuple[int, int]] = {}
 
     def measure(self, shapes: Shapes) -> Figures:
@@ -172,11 +172,11 @@ class Meter:
 
     def _node(self, node: Node, shapes: Shapes) -> Dim | None:
         known = self._macs.get(node)
-        if known is not None:
-            return known
+        if known is not None and known[0] is node.inputs:
+            return known[1]
         found = node_macs(node, shapes)
         if found is not None:
-            self._macs[node] = found
+            self._macs[node] = (node.inputs, found)
         return found
 
 

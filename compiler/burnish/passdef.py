@@ -173,6 +173,8 @@ class Context:
 
 def option_text(value: object) -> str:
     """An option value as pipeline text."""
+    if value is None:
+        return "none"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, enum.Enum):

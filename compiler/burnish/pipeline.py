@@ -167,8 +167,8 @@ class _Run:
             for position, step in enumerate(group.passes):
                 if last_spent.get(position) == self.ctx.fuel.spent:
                     continue
-                yield from self.steps((step,), number)
                 last_spent[position] = self.ctx.fuel.spent
+                yield from self.steps((step,), number)
             if self.ctx.fuel.spent == start:
                 return
 
@@ -193,6 +193,8 @@ class _Run:
         before, diff = self.figures, Diff()
         if self.recorder is not None and not untouched:
             diff = self.recorder.observe(self.ctx.scopes(self.model))
+            if diff and self.ctx.fuel.spent == spent:
+                self.ctx.fuel.spent += 1  # an unannounced change counts as one
             self.figures = self.recorder.figures(self.meter, self.ctx.shapes)
         self.index += 1
         return PassRecord(
@@ -214,7 +216,8 @@ def _steps(items: tuple[Item, ...], text: str, presets: Mapping[str, str]) -> It
         if item.name == "fixpoint":
             yield _fixpoint(item, text, presets)
         elif item.name in presets and item.inner is None and not item.options:
-            yield from Pipeline.parse(presets[item.name], presets).passes
+            others = {name: spec for name, spec in presets.items() if name != item.name}
+            yield from Pipeline.parse(presets[item.name], others).passes
         else:
             yield _pass(item, text, presets)
 
@@ -224,10 +227,15 @@ def _fixpoint(item: Item, text: str, presets: Mapping[str, str]) -> Fixpoint:
         raise SpecError("fixpoint needs [passes]", text=text, column=item.column)
     limit = 8
     for key, value in item.options:
-        if key != "limit" or not value.isdigit() or int(value) < 1:
+        if key != "limit":
             raise SpecError("fixpoint takes limit=N only", text=text, column=item.column)
+        if not value.isdecimal() or int(value) < 1:
+            raise SpecError("limit must be 1 or more", text=text, column=item.column)
         limit = int(value)
-    return Fixpoint(tuple(_steps(item.inner, text, presets)), limit)
+    steps = tuple(_steps(item.inner, text, presets))
+    if not steps:
+        raise SpecError("fixpoint holds no pass", text=text, column=item.column)
+    return Fixpoint(steps, limit)
 
 
 def _pass(item: Item, text: str, presets: Mapping[str, str]) -> Pass:
@@ -290,8 +298,12 @@ def _value(hint: Any, text: str, where: str) -> Any:
             raise InputError(f"{where} must be true or false")
         return text == "true"
     if isinstance(hint, type) and issubclass(hint, enum.Enum):
+        if text.upper() not in hint.__members__:
+            choices = ", ".join(name.lower() for name in hint.__members__)
+            raise InputError(f"{where} cannot be '{text}'", mend=f"choose from: {choices}")
         return hint[text.upper()]
     try:
         return hint(text)
     except ValueError as error:
-        raise InputError(f"{where} cannot be '{text}'", mend=f"it is a {hint.__name__}") from error
+        kind = f"an {hint.__name__}" if hint.__name__[0] in "aeiou" else f"a {hint.__name__}"
+        raise InputError(f"{where} cannot be '{text}'", mend=f"it is {kind}") from error

@@ -14,7 +14,7 @@ from burnish.graph import sources_of
 from burnish.ir import ExternalTensor, Model, all_nodes, label, scopes
 from burnish.text import model_text
 
-__all__ = ["node_sources", "source_entry"]
+__all__ = ["node_sources", "source_entry", "weight_files"]
 
 
 def source_entry(
@@ -42,12 +42,13 @@ def source_entry(
     else:
         entry["sha256"] = hashlib.sha256(model_text(model).encode()).hexdigest()
     entry["external"] = {
-        name: file_digest(path) for name, path in sorted(_weight_files(model).items())
+        name: file_digest(path) for name, path in sorted(weight_files(model).items())
     }
     return entry
 
 
-def _weight_files(model: Model) -> dict[str, Path]:
+def weight_files(model: Model) -> dict[str, Path]:
+    """The files that hold weights of ``model``, by their name relative to it."""
     held = (
         value.const_value for scope in scopes(model) for value in scope.graph.initializers.values()
     )

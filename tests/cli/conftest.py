@@ -70,10 +70,7 @@ def run_process(arguments: Sequence[object], **keywords: Any) -> subprocess.Pope
     return subprocess.Popen(
         [sys.executable, "-m", "burnish", *map(str, arguments)],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        **keywords,
+        **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **keywords},
     )
 
 

@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
+import onnx
 import pytest
 
 import burnish.pipeline
 from burnish.artifact import Artifact
-from burnish.ir import Model, make_tensor
+from burnish.ir import Model, make_tensor, to_proto
 from burnish.loading import load
 from burnish.passdef import Context, Pass
 from burnish.registry import backend_types, pass_types
+from burnish.text import parse_model
 
 Command: TypeAlias = Callable[..., Any]
 PASSES = "eliminate-identity, remove-dead-code"
@@ -82,12 +84,55 @@ def test_compile_verifies_on_given_samples(run: Command, model: Path, tmp_path: 
     np.savez(tmp_path / "one.npz", x=np.ones((5, 2, 4, 4), np.float32))
     ran = run("compile", model, "-o", tmp_path / "out", "--samples", tmp_path / "one.npz")
     assert ran.code == 0
-    assert "1 samples" in ran.err
+    assert "1 sample on" in ran.err
 
 
 def test_compile_stops_after_so_many_rewrites(run: Command, model: Path, tmp_path: Path) -> None:
     ran = run("compile", model, "-o", tmp_path / "out", "--stop-after", 1, "--json")
-    assert max(item["rewrites"] for item in ran.json["manifest"]["passes"]) == 1
+    assert sum(item["rewrites"] for item in ran.json["manifest"]["passes"]) == 1
+
+
+def test_each_pass_counts_its_own_rewrites(run: Command, model: Path, tmp_path: Path) -> None:
+    ran = run("compile", model, "-o", tmp_path / "out", "--json", "-q")
+    passes = ran.json["manifest"]["passes"]
+    made = {item["spec"]: item["rewrites"] for item in passes if item["file"]}
+    assert made["eliminate-identity"] == made["fuse-conv-batch-norm"] == 1
+    assert passes[-1]["rewrites"] < sum(item["rewrites"] for item in passes)
+    shown = run("diff", model, "--json", "--only", "fuse-conv-batch-norm", "-q").json["passes"]
+    assert [item["rewrites"] for item in shown] == [1]
+
+
+@dataclass(frozen=True)
+class Numbered(Pass):
+    """Takes a number, and changes nothing."""
+
+    name: ClassVar[str] = "numbered"
+    limit: int = 1
+
+    def run(self, model: Model, ctx: Context) -> None:
+        """Nothing."""
+
+
+def test_an_option_that_is_no_number_is_refused(
+    run: Command, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = {**pass_types(), Numbered.name: Numbered}
+    monkeypatch.setattr(burnish.pipeline, "pass_types", lambda: known)
+    assert run("diff", model, "--passes", "numbered{limit=3}", "-q").code == 0
+    ran = run("diff", model, "--passes", "numbered{limit=many}", "-q")
+    assert ran.code == 2
+    assert "numbered{limit} cannot be 'many'; it is an int" in ran.err
+
+
+def test_numbers_and_nouns_agree(run: Command, model: Path, tmp_path: Path) -> None:
+    ran = run(
+        "compile", model, "-o", tmp_path / "out", "--passes", "eliminate-identity", "--seed", 3
+    )
+    assert "  1 pass in " in ran.err
+    assert ": 1 sample on" in ran.err
+    ran = run("verify", model, model, "--seed", 3)
+    assert ": 1 sample on" in ran.out
+    assert ": 2 samples on" in run("verify", model, model).out
 
 
 def test_compile_without_verifying_says_so(run: Command, model: Path, tmp_path: Path) -> None:
@@ -229,6 +274,20 @@ def test_verify(run: Command, model: Path, other: Path) -> None:
     held = run("verify", model, other, "--json").json
     assert held["ok"] is False
     assert {output["name"] for output in held["outputs"]} == {"y", "z"}
+
+
+def test_verify_of_other_interfaces_gives_the_reason_alone(
+    run: Command, model: Path, tmp_path: Path
+) -> None:
+    renamed = tmp_path / "renamed.onnx"
+    onnx.save(to_proto(parse_model("agraph (float[2] a) => (float[2] y) { y = Abs(a) }")), renamed)
+    ran = run("verify", model, renamed, "-q")
+    assert ran.code == 1
+    assert ran.out.splitlines() == [
+        "NOT EQUAL: the graph inputs are ['a'], expected ['x']",
+        "NOT EQUAL: the graph outputs are ['y'], expected ['y', 'z']",
+    ]
+    assert run("verify", model, renamed, "--json").json["ok"] is False
 
 
 def test_inspect(run: Command, model: Path) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -14,10 +17,13 @@ import onnx
 import pytest
 
 import burnish
+from burnish.cli import main
 from burnish.cli.parser import build_parser
+from burnish.errors import InputError
 
 Command: TypeAlias = Callable[..., Any]
 ROOT = Path(__file__).parents[2]
+SHAPES = ("--input-shape", "x=1,2,4,4", "--input-shape", "x=2,2,4,4")
 COMMANDS = ("compile", "diff", "explain", "verify", "inspect", "passes", "targets")
 
 
@@ -58,6 +64,7 @@ def test_help_ends_with_an_example(run: Command, command: str) -> None:
     assert ran.code == 0
     assert ran.out.rstrip().splitlines()[-1].startswith(f"  burnish {command}")
     assert "--json" in ran.out
+    assert all(line == line.rstrip() for line in ran.out.splitlines())
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -85,6 +92,10 @@ def test_examples_parse(command: str, run: Command) -> None:
         (("compile", "MODEL", "-o", "OUT", "--dim", "N"), "is not NAME=N"),
         (("compile", "MODEL", "-o", "OUT", "--input-shape", "x=1,b"), "is not NAME=1,3,8,8"),
         (("compile", "MODEL", "-o", "OUT", "--stop-after", "-1"), "cannot be negative"),
+        (("compile", "MODEL", "-o", "OUT", "--seed", "-1"), "--seed: N cannot be negative"),
+        (("compile", "MODEL", "-o", "OUT", "--seed", "a"), "'a' is not a whole number"),
+        (("inspect", "MODEL", "--dim", "N=2", "--dim", "N=3"), "--dim: N cannot be 2 and 3"),
+        (("inspect", "MODEL", *SHAPES), "--input-shape: x cannot be 1,2,4,4 and 2,2,4,4"),
         (("compile", "MODEL", "-o", "OUT", "--samples", "no.npz"), "no.npz"),
         (("compile", "MODEL", "-o", "MODEL.txt"), "a file, not a folder"),
     ],
@@ -175,6 +186,64 @@ def test_a_reader_that_goes_away_is_no_error(start: Command, tmp_path: Path) -> 
     process.stderr.close()
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full device here")
+@pytest.mark.parametrize("command", [("passes",), ("passes", "--json"), ("--help",)])
+def test_a_full_disk_is_one_line(start: Command, command: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("w") as full:
+        process = start(*command, stdout=full)
+        _, err = process.communicate(timeout=120)
+    assert process.returncode == 2
+    assert err.startswith("burnish: error: standard output cannot be written (")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("error", [ImportError, RuntimeError, InputError])
+def test_an_interrupt_that_became_an_error_is_an_interrupt(
+    run: Command, model: Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    def loads(_: object) -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(10)
+        except KeyboardInterrupt:
+            raise error("numpy failed to import") from None
+
+    monkeypatch.setattr("burnish.views.description.describe", loads)
+    before = signal.getsignal(signal.SIGINT)
+    ran = run("inspect", model, "-q")
+    assert (ran.code, ran.out, ran.err) == (130, "", "burnish: interrupted\n")
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_interrupts_that_are_ignored_stay_ignored(
+    run: Command, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def describe(_: object) -> None:
+        seen.append(signal.getsignal(signal.SIGINT))
+        raise InputError("enough")
+
+    monkeypatch.setattr("burnish.views.description.describe", describe)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        run("inspect", model)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    run("inspect", model)
+    assert seen[0] == signal.SIG_IGN
+    assert seen[1] != before
+
+
+def test_a_thread_may_run_commands(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    codes: list[int] = []
+    thread = threading.Thread(target=lambda: codes.append(main(["inspect", str(model)])))
+    thread.start()
+    thread.join(60)
+    assert codes == [0]
+    assert "input   x" in capsys.readouterr().out
+
+
 def test_processes_give_the_same_bytes_whatever_their_hash_seed(
     start: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -188,3 +257,17 @@ def test_processes_give_the_same_bytes_whatever_their_hash_seed(
     assert Path("passes") in {name.parent for name in names}
     for name in names - {Path("timings.json")}:
         assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes(), name
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ("fixpoint{limit=0}[remove-dead-code]", "limit must be 1 or more"),
+        ("fixpoint[]", "fixpoint holds no pass"),
+        ("fixpoint[O0]", "fixpoint holds no pass"),
+    ],
+)
+def test_pipelines_that_make_no_sense(run: Command, model: Path, spec: str, said: str) -> None:
+    ran = run("diff", model, "--passes", spec, "-q")
+    assert ran.code == 2
+    assert said in ran.err.splitlines()[0]

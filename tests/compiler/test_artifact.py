@@ -150,6 +150,11 @@ def test_a_name_that_ends_in_onnx_gets_the_model_alone(source: Path, tmp_path: P
     assert artifact.load()({"x": np.ones((1, 3), np.float32)})["y"].shape == (1, 3)
 
 
+def test_an_artifact_shows_on_one_line(source: Path, tmp_path: Path) -> None:
+    artifact = compile(source, tmp_path / "out", passes=PASSES)
+    assert repr(artifact) == f"Artifact(path={tmp_path / 'out'!r})"
+
+
 # --- what was there stays there
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import onnx
 import pytest
 
+from burnish.driver import optimize
 from burnish.ir import Model, to_proto
 from burnish.loading import load
-from burnish.modeldiff import diff_models
+from burnish.modeldiff import ModelDiff, diff_models
 from burnish.text import parse_model
 
 BASE = """
@@ -56,7 +59,7 @@ def test_an_inserted_node_is_the_only_addition() -> None:
     assert found.added == ("k = Neg(t)",)
     assert not found.removed
     assert found.changed == (("u = Relu(t)", "u = Relu(k)"),)
-    assert (found.same, found.moved) == (1, 2)
+    assert (found.same, found.moved) == (3, 0)
 
 
 def test_a_changed_attribute_is_one_change() -> None:
@@ -125,3 +128,138 @@ def test_functions_are_compared() -> None:
     found = diff_models(parse(text % "Add"), parse(text % "Mul"))
     assert [before.partition(":")[0] for before, _ in found.changed] == ["function own.twice"]
     assert not diff_models(parse(text % "Add"), parse(text % "Add"))
+
+
+# --- pairs below and between changes
+
+DIGITS = Path(__file__).parents[2] / "models/burnish_models/digits/digits.onnx"
+
+
+def listed(found: ModelDiff) -> tuple[int, int, int]:
+    """Lines added, removed and changed; none may stand on both sides."""
+    gone = {line[1:] for line in found.lines if line.startswith("-")}
+    came = {line[1:] for line in found.lines if line.startswith("+")}
+    assert not gone & came
+    return len(found.added), len(found.removed), len(found.changed)
+
+
+def operators(lines: list[str]) -> list[str]:
+    return sorted(line.partition(" = ")[2].partition("(")[0] for line in lines if "(" in line)
+
+
+def test_only_what_o2_changes_in_digits_is_listed() -> None:
+    before = load(DIGITS)
+    after, _ = optimize(DIGITS, passes="O2")
+    found = diff_models(before, after)
+    listed(found)
+    assert operators(list(found.removed)) == ["BatchNormalization"] * 3
+    assert operators([line for line, _ in found.changed]) == ["Conv"] * 3
+    assert operators(list(found.added)) == []
+    assert found.same + found.moved == len(before.graph) - 6
+
+
+def renamed(model: Model) -> Model:
+    """The same model with other names for all nodes and inner values."""
+    copy = to_proto(model)
+    kept = {value.name for value in (*copy.graph.input, *copy.graph.output)}
+    names: dict[str, str] = {name: name for name in kept}
+    for tensor in copy.graph.initializer:
+        tensor.name = names.setdefault(tensor.name, f"n{len(names)}")
+    del copy.graph.value_info[:]
+    for node in copy.graph.node:
+        node.name = f"node_{len(names)}"
+        for field in (node.input, node.output):
+            field[:] = [names.setdefault(name, f"n{len(names)}") if name else "" for name in field]
+    return load(copy)
+
+
+def test_renaming_everything_is_no_difference() -> None:
+    found = diff_models(load(DIGITS), renamed(load(DIGITS)))
+    assert not found
+    assert found.same == len(load(DIGITS).graph)
+
+
+def test_renaming_everything_hides_no_pair_between_changes() -> None:
+    after, _ = optimize(DIGITS, passes="O2")
+    found = diff_models(load(DIGITS), renamed(after))
+    listed(found)
+    assert operators(list(found.removed)) == ["BatchNormalization"] * 3
+    assert operators(list(found.added)) == []
+
+
+def chain(length: int, *, middle: str = "", first: str = "Abs") -> Model:
+    lines = [f"t0 = {first}(x)"]
+    for index in range(1, length):
+        source = f"t{index - 1}"
+        if middle and index == length // 2:
+            lines.append(f"k = {middle}({source})")
+            source = "k"
+        lines.append(f"t{index} = Relu({source})")
+    body = " ".join([*lines, f"y = Neg(t{length - 1})"])
+    return parse(f"agraph (float[2] x) => (float[2] y) {{ {body} }}")
+
+
+@pytest.mark.parametrize("first", ["Abs", "Exp"])
+def test_a_node_in_the_middle_of_a_chain_is_one_addition(first: str) -> None:
+    found = diff_models(chain(300), chain(300, middle="Sin", first=first))
+    replaced = first != "Abs"
+    assert listed(found) == (1 + replaced, replaced, 1)
+    assert "k = Sin(t149)" in found.added
+    assert found.changed == (("t150 = Relu(t149)", "t150 = Relu(k)"),)
+    assert found.same + found.moved == 300 - replaced
+
+
+def test_one_more_equal_node_below_a_change_is_one_addition() -> None:
+    """Pairs that stand one node apart all the way are told as one node more."""
+    found = diff_models(chain(3000), chain(3000, middle="Relu", first="Exp"))
+    added, removed, _ = listed(found)
+    assert added - removed == 1
+    assert found.same > 2900
+
+
+def test_a_weight_changed_under_other_names_is_one_change() -> None:
+    text = BASE.replace("3.0}", "4.0}")
+    assert listed(diff_models(parse(BASE), parse(text))) == (0, 0, 1)
+    found = diff_models(parse(BASE), renamed(parse(text)))
+    assert listed(found) == (0, 0, 1)
+    assert (found.same, found.moved) == (2, 2)
+
+
+BLOCKS = """
+agraph (float[2] x) => (float[2] y) {
+    s = %s(x)
+    a1 = Relu(s) a2 = Exp(a1)
+    b1 = Relu(s) b2 = Exp(b1)
+    c1 = Relu(s) c2 = Exp(c1)
+    ab = Add(a2, b2)
+    y = Sub(ab, c2)
+}
+"""
+
+
+def test_duplicated_subgraphs_below_a_change_stay_pairs() -> None:
+    found = diff_models(parse(BLOCKS % "Abs"), renamed(parse(BLOCKS % "Neg")))
+    assert listed(found) == (1, 1, 3)
+    assert operators(list(found.removed) + list(found.added)) == ["Abs", "Neg"]
+    assert operators([line for line, _ in found.changed]) == ["Relu"] * 3
+    assert found.same == 5
+
+
+def test_a_deleted_branch_is_what_goes() -> None:
+    one = parse(BLOCKS % "Abs")
+    text = BLOCKS.replace("c1 = Relu(s) c2 = Exp(c1)", "").replace(
+        "y = Sub(ab, c2)", "y = Sqrt(ab)"
+    )
+    found = diff_models(one, renamed(parse(text % "Neg")))
+    listed(found)
+    assert operators(list(found.removed)) == ["Abs", "Exp", "Relu", "Sub"]
+    assert operators(list(found.added)) == ["Neg", "Sqrt"]
+
+
+def test_names_that_changed_places_are_told() -> None:
+    head = "agraph (float[2] x) => (float[2] y) {"
+    one = parse(head + " a = Relu(x) b = Abs(x) y = Sub(a, b) }")
+    two = parse(head + " b = Relu(x) a = Abs(x) y = Sub(a, b) }")
+    found = diff_models(one, two)
+    assert listed(found) == (0, 0, 1)
+    assert found.changed == (("y = Sub(a, b)", "y = Sub(a, b) # a was b"),)

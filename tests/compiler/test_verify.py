@@ -17,6 +17,8 @@ from hypothesis import strategies as st
 from burnish.errors import ExecutionError, InputError
 from burnish.loading import load
 from burnish.passdef import Exactness
+from burnish.saving import to_proto
+from burnish.text import parse_model
 from burnish.verify import _Answers, _Judge, random_outputs, verify
 from burnish.verify.compare import Tolerance, compare, measure
 from burnish.verify.samples import make_inputs
@@ -267,3 +269,11 @@ def test_the_runtime_is_blamed_for_what_it_moves() -> None:
     unfair = judged(plain, far)
     assert not unfair.ok
     assert "the runtime moves the result" in unfair.reason
+
+
+@pytest.mark.parametrize("value", [np.zeros((0, 2), np.float32), np.full((1, 2), np.nan, "f4")])
+def test_comparing_nothing_is_said(value: np.ndarray) -> None:
+    model = to_proto(parse_model("agraph (float[N,2] x) => (float[N,2] y) { y = Neg(x) }"))
+    verdict = verify(model, model, exactness=Exactness.FLOAT, samples=lambda: [{"x": value}])
+    assert verdict.ok
+    assert any("nothing was compared" in note for note in verdict.notes)

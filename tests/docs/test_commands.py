@@ -52,6 +52,22 @@ def test_readme_commands_run(
         assert "Traceback" not in printed.err
 
 
+def test_readme_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    shutil.copytree(ROOT / "models", tmp_path / "models")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    exec(compile(block, "README.md", "exec"), names)
+    assert (tmp_path / "digits.optimized.onnx").is_file()
+    assert names["answers"]
+
+
+def test_no_page_has_a_gap_left_to_fill() -> None:
+    for page in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md"):
+        assert "@@" not in (ROOT / page).read_text(encoding="utf-8"), page
+
+
 def test_scripts_that_are_shown_exist() -> None:
     lines = shown("README.md") + shown("CONTRIBUTING.md")
     scripts = {word for line in lines for word in line.split() if word.startswith(".ci/")}

@@ -78,13 +78,18 @@ def run(arguments: argparse.Namespace, screen: Screen) -> int:
 
 
 def _report(artifact: Artifact, arguments: argparse.Namespace, screen: Screen) -> int:
+    from burnish.views.report import how_many
+
     verdict = artifact.manifest.verdict
     ok = verdict is None or verdict["ok"]
     if verdict is None:
         screen.say("  not verified")
     else:
         word = "answers are as before" if ok else "ANSWERS DIFFER"
-        screen.say(f"  {word}: {verdict['samples']} samples on {verdict['engine']}")
+        samples = how_many(verdict["samples"], "sample")
+        screen.say(f"  {word}: {samples} on {verdict['engine']}")
+        for note in verdict["notes"]:
+            screen.say(f"  note: {note}")
         for output in verdict["outputs"]:
             if not output["ok"]:
                 screen.say(f"    {output['name']} ({output['where']}): {output['reason']}")

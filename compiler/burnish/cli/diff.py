@@ -111,11 +111,12 @@ def _show(record: PassRecord, arguments: argparse.Namespace, screen: Screen) -> 
 
 
 def _json(records: Sequence[PassRecord], arguments: argparse.Namespace) -> dict[str, object]:
-    from burnish.views.report import diff_json, diff_lines, record_json
+    from burnish.views.report import diff_json, diff_lines, records_json
 
     passes = []
+    every = records_json(records)
     for record in _chosen(records, arguments):
-        held = record_json(record)
+        held = every[record.index]
         del held["file"]
         if not arguments.figures:
             held["lines"] = diff_lines(record.diff, arguments.node)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, TypeVar
 
 from burnish.errors import InputError
 
@@ -16,6 +17,7 @@ __all__ = [
     "shape_keywords",
 ]
 
+_Size = TypeVar("_Size", int, tuple[int, ...])
 _EXACTNESS = ("bitwise", "float", "lossy")
 
 
@@ -32,7 +34,7 @@ def add_pipeline_options(parser: argparse.ArgumentParser) -> None:
         "--allow", choices=_EXACTNESS, default="float", help="weakest promise (default: float)"
     )
     group.add_argument(
-        "--stop-after", metavar="N", type=int, help="make at most N rewrites (for bisecting)"
+        "--stop-after", metavar="N", type=_count, help="make at most N rewrites (for bisecting)"
     )
     add_shape_options(parser)
 
@@ -59,7 +61,11 @@ def add_sample_options(parser: argparse.ArgumentParser) -> None:
         "--samples", metavar="FILE.npz", action="append", help="inputs by name (default: seeded)"
     )
     group.add_argument(
-        "--seed", metavar="N", type=int, action="append", help="seed of a sample (default: 0 and 1)"
+        "--seed",
+        metavar="N",
+        type=_count,
+        action="append",
+        help="seed of a sample (default: 0 and 1)",
     )
 
 
@@ -73,8 +79,6 @@ def pipeline_keywords(arguments: argparse.Namespace) -> dict[str, Any]:
     from burnish.target import parse_target
 
     passes = arguments.passes if arguments.level is None else f"O{arguments.level}"
-    if arguments.stop_after is not None and arguments.stop_after < 0:
-        raise InputError("N cannot be negative", where="--stop-after")
     return {
         "passes": passes,
         "target": parse_target(arguments.target),
@@ -90,8 +94,10 @@ def shape_keywords(arguments: argparse.Namespace) -> dict[str, Any]:
     Raises:
         InputError: when an option does not parse.
     """
-    shapes = dict(_shape(text) for text in arguments.input_shape)
-    return {"input_shapes": shapes, "dims": dict(_dim(text) for text in arguments.dim)}
+    return {
+        "input_shapes": _agreed(map(_shape, arguments.input_shape), "--input-shape"),
+        "dims": _agreed(map(_dim, arguments.dim), "--dim"),
+    }
 
 
 def sample_keywords(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -99,17 +105,40 @@ def sample_keywords(arguments: argparse.Namespace) -> dict[str, Any]:
     return {"samples": arguments.samples, "seeds": tuple(arguments.seed or (0, 1))}
 
 
+def _agreed(pairs: Iterable[tuple[str, _Size]], option: str) -> dict[str, _Size]:
+    found: dict[str, _Size] = {}
+    for name, size in pairs:
+        if found.setdefault(name, size) != size:
+            what = f"{name} cannot be {_size_text(found[name])} and {_size_text(size)}"
+            raise InputError(what, where=option, mend="give one of them")
+    return found
+
+
+def _size_text(size: int | tuple[int, ...]) -> str:
+    return str(size) if isinstance(size, int) else ",".join(map(str, size)) or "a scalar"
+
+
+def _count(text: str) -> int:
+    try:
+        count = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number") from None
+    if count < 0:
+        raise argparse.ArgumentTypeError("N cannot be negative")
+    return count
+
+
 def _shape(text: str) -> tuple[str, tuple[int, ...]]:
     # An input's name may hold '=' and ':', a shape cannot.
     name, equals, dims = text.rpartition("=")
     parts = [part.strip() for part in dims.split(",")] if dims.strip() else []
-    if not equals or not name or not all(part.isdigit() for part in parts):
+    if not equals or not name or not all(part.isdecimal() for part in parts):
         raise InputError(f"'{text}' is not NAME=1,3,8,8", where="--input-shape")
     return name, tuple(map(int, parts))
 
 
 def _dim(text: str) -> tuple[str, int]:
     name, equals, size = text.rpartition("=")
-    if not equals or not name or not size.strip().isdigit():
+    if not equals or not name or not size.strip().isdecimal():
         raise InputError(f"'{text}' is not NAME=N", where="--dim", mend="as in --dim batch=1")
     return name, int(size)

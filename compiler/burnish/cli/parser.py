@@ -15,6 +15,7 @@ from burnish.cli import inspect as inspect_command
 from burnish.cli import passes as passes_command
 from burnish.cli import targets as targets_command
 from burnish.cli import verify as verify_command
+from burnish.cli.screen import Screen
 from burnish.version import VERSION
 
 __all__ = ["build_parser"]
@@ -42,6 +43,13 @@ class _Parser(argparse.ArgumentParser):
         """Say what is wrong in one line and exit with 2."""
         print(f"burnish: error: {message}; see: {self.prog} --help", file=sys.stderr)
         sys.exit(2)
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        # The inherited one hides that stdout cannot be written.
+        if file is sys.stdout:
+            Screen().result(message.removesuffix("\n"))
+        else:
+            super()._print_message(message, file)
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is None or value in action.choices:
@@ -76,7 +84,7 @@ def build_parser() -> argparse.ArgumentParser:
             help=module.SUMMARY,
             description=module.SUMMARY[0].upper() + module.SUMMARY[1:] + ".",
             epilog="\n".join(
-                ["examples:", *(f"  burnish {name} {text}" for text in module.EXAMPLES)]
+                ["examples:", *(f"  burnish {name} {text}".rstrip() for text in module.EXAMPLES)]
             ),
         )
         module.add_arguments(command)

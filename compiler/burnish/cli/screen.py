@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
+
+from burnish.errors import BurnishError
 
 if TYPE_CHECKING:
     from burnish.pipeline import PassRecord
 
-__all__ = ["Screen"]
+__all__ = ["OutputError", "Screen"]
 
 _COLOURS = {"-": "\033[31m", "+": "\033[32m", "@": "\033[36m"}
 _PLAIN = "\033[0m"
@@ -23,30 +26,47 @@ _STAGES = {
 }
 
 
+class OutputError(BurnishError):
+    """Results cannot be written."""
+
+
 class Screen:
     """The two streams of a command.
 
     Args:
         quiet: say nothing but results and errors.
+        debug: show where errors come from.
     """
 
-    def __init__(self, *, quiet: bool = False) -> None:
+    def __init__(self, *, quiet: bool = False, debug: bool = False) -> None:
         self.quiet = quiet
+        self.debug = debug
 
     def result(self, text: str) -> None:
-        """Print a result on stdout."""
-        print(text)
+        """Print a result on stdout.
+
+        Raises:
+            OutputError: when stdout cannot be written; here and in all that prints results.
+        """
+        with _writing():
+            print(text)
+
+    def flush(self) -> None:
+        """Write out what stdout still holds back."""
+        if sys.stdout is not None:  # closed by who started us
+            with _writing():
+                sys.stdout.flush()
 
     def json(self, held: Mapping[str, Any] | Sequence[Any]) -> None:
         """Print a result as JSON on stdout."""
-        print(json.dumps(held, indent=2, ensure_ascii=False, allow_nan=False))
+        self.result(json.dumps(held, indent=2, ensure_ascii=False, allow_nan=False))
 
     def diff(self, lines: Iterable[str]) -> None:
         """Print lines of a diff, in colour on a terminal."""
         colour = _is_coloured(sys.stdout)
         for line in lines:
             shade = _COLOURS.get(line[:1]) if colour else None
-            print(f"{shade}{line}{_PLAIN}" if shade else line)
+            self.result(f"{shade}{line}{_PLAIN}" if shade else line)
 
     def say(self, text: str) -> None:
         """Print words for people on stderr, unless told to be quiet."""
@@ -68,5 +88,19 @@ class Screen:
             self.say(record_line(news))
 
 
-def _is_coloured(stream: TextIO) -> bool:
+@contextlib.contextmanager
+def _writing() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(
+            f"standard output cannot be written ({error.strerror or error})"
+        ) from error
+
+
+def _is_coloured(stream: TextIO | None) -> bool:
+    if stream is None:
+        return False
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

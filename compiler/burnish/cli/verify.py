@@ -35,15 +35,22 @@ def run(arguments: argparse.Namespace, screen: Screen) -> int:
     from burnish.loading import load
     from burnish.passdef import Exactness
     from burnish.verify import verify
+    from burnish.verify.samples import check_samples
 
     bound = shape_keywords(arguments)
     sides = [
         load(path, **bound) if any(bound.values()) else path
         for path in (arguments.model, arguments.other)
     ]
+    given = sample_keywords(arguments)
+    if given["samples"]:
+        source = sides[0]
+        model = load(source) if isinstance(source, str) else source
+        for note in check_samples(given["samples"], model):
+            screen.say(f"note: {note}")
     exactness = Exactness[arguments.exactness.upper()]
     screen.progress("verify")
-    verdict = verify(*sides, exactness=exactness, **sample_keywords(arguments))
+    verdict = verify(*sides, exactness=exactness, **given)
     if arguments.json:
         screen.json(verdict.json())
     else:

@@ -2,17 +2,17 @@
 
 Every node gets two fingerprints. The one *from above* covers its operator, attributes and all
 that it is computed from, weights by content; the one *from below* covers its operator and all that
-is computed from it. Nodes whose fingerprint from above occurs in both models are the same. Of the
-rest, those with an equal fingerprint from below do the same work on other inputs. What is left is
-paired outwards from neighbours that are paired already, operator by operator. All three steps are
-linear in the number of edges. This is the idea of Merkle trees, as in the top-down and bottom-up
-phases of GumTree (Falleri et al., 2014).
+is computed from it. Nodes of equal fingerprint are paired, and the rest outwards from those, see
+:mod:`burnish.modeldiff.pairing`. A pair is the same when operator and attributes are equal and the
+inputs are pairs too; otherwise it is listed as changed. All steps are linear in the number of
+edges. This is the idea of Merkle trees, as in the top-down and bottom-up phases of GumTree
+(Falleri et al., 2014).
 """
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -24,6 +24,8 @@ from burnish.modeldiff.fingerprint import (
     graph_hash,
     name_interface,
 )
+from burnish.modeldiff.kinds import Kind, Settled
+from burnish.modeldiff.pairing import Pairing
 from burnish.text import initializer_line, node_line, node_lines, value_text
 
 __all__ = ["ModelDiff", "diff_models"]
@@ -38,8 +40,8 @@ class ModelDiff:
         added: lines that came and replace none.
         removed: lines that went and were not replaced.
         changed: pairs of lines for the same thing, before and after.
-        same: nodes of the main graph that stand in both, with all that they are computed from.
-        moved: further nodes that do the same work, but on inputs that differ.
+        same: nodes of the main graph that stand in both and read the same there.
+        moved: further nodes that do the same work, but read a weight or a result that is listed.
     """
 
     lines: tuple[str, ...]
@@ -67,8 +69,8 @@ class ModelDiff:
 def diff_models(before: Model, after: Model) -> ModelDiff:
     """Compare two models.
 
-    Nodes that read other inputs only because something before them changed are counted in
-    ``moved`` and not listed. Subgraphs and functions are compared as a whole.
+    Nodes that read other inputs only because a weight or a result of the same name changed are
+    counted in ``moved`` and not listed. Subgraphs and functions are compared as a whole.
 
     Args:
         before: the old model.
@@ -78,13 +80,15 @@ def diff_models(before: Model, after: Model) -> ModelDiff:
     _compare_headers(before, after, lines)
     old, new = Fingerprints(before.graph), Fingerprints(after.graph)
     name_interface(before.graph, after.graph, old, new)
-    pairing = _Pairing(old, new)
+    pairing = Pairing(old, new)
     pairing.run()
+    settled = Settled(pairing)
     _compare_interface(before.graph, after.graph, lines)
-    _compare_weights(old, new, lines)
-    moved = _compare_nodes(pairing, lines)
+    _compare_weights(pairing, lines)
+    _compare_nodes(pairing, settled, lines)
     _compare_functions(before, after, lines)
-    return lines.diff(pairing.same, moved)
+    counts = Counter(settled.kinds.values())
+    return lines.diff(counts[Kind.SAME], counts[Kind.MOVED])
 
 
 @dataclass
@@ -119,90 +123,6 @@ class _Lines:
         ]
         sides = tuple(self.added), tuple(self.removed), tuple(self.changed)
         return ModelDiff(tuple(kept), *sides, same, moved)
-
-
-# --- pairing
-
-
-class _Pairing:
-    """Which node of one graph is which of the other."""
-
-    def __init__(self, old: Fingerprints, new: Fingerprints) -> None:
-        self.old = old
-        self.new = new
-        self.pairs: dict[Node, Node] = {}
-        self.taken: set[Node] = set()
-        self.same = 0
-
-    def run(self) -> None:
-        """Pair by what is above, by what is below, and by neighbours."""
-        self._equal(self.old.above, self.new.above)
-        self.same = len(self.pairs)
-        self._equal(self.old.below, self.new.below)
-        self._neighbours()
-
-    def _pair(self, left: Node, right: Node) -> None:
-        self.pairs[left] = right
-        self.taken.add(right)
-
-    def _equal(self, old: Mapping[Node, str], new: Mapping[Node, str]) -> None:
-        waiting: dict[str, deque[Node]] = defaultdict(deque)
-        for node, print_ in new.items():
-            if node not in self.taken:
-                waiting[print_].append(node)
-        for node, print_ in old.items():
-            if node not in self.pairs and waiting.get(print_):
-                self._pair(node, waiting[print_].popleft())
-
-    def _neighbours(self) -> None:
-        pending = deque(self.pairs.items())
-        for left, right in counterparts(self.old.graph.inputs, self.new.graph.inputs):
-            pending.extend(self._adopt(_readers(left), _readers(right)))
-        for left, right in counterparts(self.old.graph.outputs, self.new.graph.outputs):
-            pending.extend(self._adopt(_maker(left), _maker(right)))
-        while pending:
-            old, new = pending.popleft()
-            for left, right in zip(old.outputs, new.outputs, strict=False):
-                pending.extend(self._adopt(_readers(left), _readers(right)))
-            for was, now in zip(self.old.reads[old], self.new.reads[new], strict=False):
-                if was is not None and now is not None:
-                    pending.extend(self._adopt(_maker(was), _maker(now)))
-
-    def _adopt(
-        self, old: Iterable[tuple[Node, int]], new: Iterable[tuple[Node, int]]
-    ) -> list[tuple[Node, Node]]:
-        """Pair nodes of one operator that stand alone in the same place."""
-        left, right = self._free(old, self.old), self._free(new, self.new)
-        found: list[tuple[Node, Node]] = []
-        for key, nodes in left.items():
-            others = right.get(key, [])
-            if len(nodes) == len(others) == 1:
-                self._pair(nodes[0], others[0])
-                found.append((nodes[0], others[0]))
-        return found
-
-    def _free(
-        self, uses: Iterable[tuple[Node, int]], prints: Fingerprints
-    ) -> dict[tuple[str, str, int], list[Node]]:
-        found: dict[tuple[str, str, int], list[Node]] = defaultdict(list)
-        seen: set[Node] = set()
-        for node, slot in uses:
-            if node in prints.own and node not in seen:
-                seen.add(node)
-                if node not in self.pairs and node not in self.taken:
-                    found[node.domain, node.op_type, slot].append(node)
-        return found
-
-
-def _readers(value: Value) -> Iterator[tuple[Node, int]]:
-    for use in value.uses():
-        yield use.node, use.idx
-
-
-def _maker(value: Value) -> Iterator[tuple[Node, int]]:
-    producer = value.producer()
-    if producer is not None:
-        yield producer, value.index() or 0
 
 
 # --- what to say
@@ -253,78 +173,60 @@ def _compare_interface(before: Graph, after: Graph, lines: _Lines) -> None:
             lines.change(f"{kind} order {', '.join(was)}", f"{kind} order {', '.join(now)}")
 
 
-def _compare_weights(old: Fingerprints, new: Fingerprints, lines: _Lines) -> None:
-    """Initializers whose content the other model does not hold as often."""
+def _compare_weights(pairing: Pairing, lines: _Lines) -> None:
+    """List initializers whose content the other model does not hold."""
     lines.title("weights")
-    gone, came = _surplus(old, new), _surplus(new, old)
-    for name, value in gone.items():
-        other = came.pop(name, None)
-        if other is None:
-            lines.remove(initializer_line(value))
-        else:
+    gone, came = _surplus(pairing.old, pairing.new), _surplus(pairing.new, pairing.old)
+    left = dict.fromkeys(came)
+    for value in gone:
+        other = pairing.weights.get(value)
+        if other in left:
+            del left[other]
             lines.change(initializer_line(value), initializer_line(other))
-    for value in came.values():
+        else:
+            lines.remove(initializer_line(value))
+    for value in left:
         lines.add(initializer_line(value))
 
 
-def _surplus(one: Fingerprints, other: Fingerprints) -> dict[str, Value]:
+def _surplus(one: Fingerprints, other: Fingerprints) -> list[Value]:
     held = {other.token(value) for value in other.graph.initializers.values()}
-    return {
-        name: value
-        for name, value in one.graph.initializers.items()
-        if one.token(value) not in held
-    }
+    return [value for value in one.graph.initializers.values() if one.token(value) not in held]
 
 
-def _compare_nodes(pairing: _Pairing, lines: _Lines) -> int:
-    """List the nodes that differ; return how many do the same work on other inputs."""
-    old, new = pairing.old, pairing.new
-    values = {
-        left: right
-        for node, twin in pairing.pairs.items()
-        for left, right in zip(node.outputs, twin.outputs, strict=False)
-    }
-    values.update(counterparts(old.graph.inputs, new.graph.inputs))
-
-    def same_place(node: Node, twin: Node) -> bool:
-        if old.own[node] != new.own[twin]:
-            return False
-        return all(
-            (left is None and right is None)
-            or (left is not None and right is not None and values.get(left) is right)
-            or old.token(left) == new.token(right)
-            for left, right in zip(old.reads[node], new.reads[twin], strict=True)
-        )
-
+def _compare_nodes(pairing: Pairing, settled: Settled, lines: _Lines) -> None:
+    """List the nodes that differ."""
     lines.title("nodes")
-    moved = 0
-    for node in old.graph:
+    for node in pairing.old.graph:
         twin = pairing.pairs.get(node)
         if twin is None:
             lines.remove(node_line(node))
-        elif old.above[node] == new.above[twin]:
-            continue
-        elif same_place(node, twin):
-            moved += 1
-        elif list(node_lines(node)) == list(node_lines(twin)):
-            moved += 1  # only a weight differs, and it is listed
-        else:
-            _change_node(node, twin, lines)
-    for node in new.graph:
-        if node not in pairing.taken:
+        elif settled.kinds[node] is Kind.CHANGED:
+            _change_node(node, twin, settled.origins, lines)
+    for node in pairing.new.graph:
+        if node not in pairing.back:
             lines.add(node_line(node))
-    return moved
 
 
-def _change_node(node: Node, twin: Node, lines: _Lines) -> None:
+def _change_node(node: Node, twin: Node, origins: Mapping[Value, Value], lines: _Lines) -> None:
     before, after = list(node_lines(node)), list(node_lines(twin))
-    lines.change(before[0], after[0])
+    note = _note(node, twin, origins) if before == after else ""
+    lines.change(before[0], after[0] + note)
     for text in before[1:]:
         if text not in after:
             lines.remove(text)
     for text in after[1:]:
         if text not in before:
             lines.add(text)
+
+
+def _note(node: Node, twin: Node, origins: Mapping[Value, Value]) -> str:
+    """What differs where the text does not: a name that means another value now."""
+    for was, now in zip(node.inputs, twin.inputs, strict=False):
+        origin = origins.get(now) if now is not None else None
+        if now is not None and origin is not None and origin is not was:
+            return f" # {now.name} was {origin.name}"
+    return " # differs within"
 
 
 def _compare_functions(before: Model, after: Model, lines: _Lines) -> None:

@@ -2,13 +2,13 @@
 
 ``Shapes`` answers questions about a model, ``infer`` writes the answers into it. The parts:
 
-- ``shape_facts``: what is known about a value, and the view of a node a rule works on.
-- ``shape_rules``, ``shape_rules_nn``: shapes of outputs, one rule per operator.
-- ``shape_contents``, ``shape_movement``: elements of small tensors, one rule per operator.
-- ``shape_types``: element types, from the operators' schemas.
-- ``shape_fallback``: operators without a rule, through ``onnx.shape_inference``.
-- ``shape_analysis``: the sweep that puts them together, and what is trusted.
-- ``shape_inference``: writing the result into the model.
+- ``facts``: what is known about a value, and the view of a node a rule works on.
+- ``rules``, ``rules_nn``: shapes of outputs, one rule per operator.
+- ``contents``, ``movement``: elements of small tensors, one rule per operator.
+- ``types``: element types, from the operators' schemas.
+- ``fallback``: operators without a rule, through ``onnx.shape_inference``.
+- ``analysis``: the sweep that puts them together, and what is trusted.
+- ``inference``: writing the result into the model.
 """
 
 from __future__ import annotations

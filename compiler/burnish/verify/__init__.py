@@ -102,6 +102,8 @@ def verify(
         return Verdict(False, tuple(failed), runs.engine, len(samples_run), notes)
     for each in answers:
         judge.see(each)
+    if not judge.elements:
+        runs.notes.append("nothing was compared: no output held a single number; try other samples")
     outputs = judge.outputs()
     notes = (*feeds.notes, *runs.notes)
     return Verdict(all(out.ok for out in outputs), outputs, runs.engine, len(samples_run), notes)
@@ -287,12 +289,14 @@ class _Judge:
         self.loose = loose
         self.worst: dict[tuple[str, str], tuple[Distance, str]] = {}
         self.allowed: dict[tuple[str, str], str] = {}
+        self.elements = 0
 
     def see(self, answers: _Answers) -> None:
         for name, reference in answers.source.items():
             if name in self.random:
                 self._add(name, _OFF, _compare_form(reference, answers.result[name]), reference)
                 continue
+            self.elements += _elements(reference)
             off = compare(reference, answers.result[name], self.tolerance)
             self._add(name, _OFF, off, reference)
             if answers.source_on is not None and answers.result_on is not None:
@@ -346,6 +350,17 @@ class _Judge:
                 )
             )
         return tuple(sorted(found, key=lambda out: out.where == _ON))
+
+
+def _elements(answer: Any) -> int:
+    """How many elements of an answer say something: all but NaN."""
+    if isinstance(answer, list):
+        return sum(map(_elements, answer))
+    if not isinstance(answer, np.ndarray):
+        return 0
+    if answer.dtype.kind not in "fc":
+        return answer.size
+    return int(np.count_nonzero(~np.isnan(answer)))
 
 
 def _compare_form(reference: Any, result: Any) -> Distance:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import zipfile
+import zlib
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeAlias
@@ -18,13 +20,21 @@ from burnish.ir import (
     OptionalType,
     SequenceType,
     Shape,
+    TensorType,
     TypeProtocol,
     Value,
     constant_array,
 )
 from burnish.serial.dims import evaluate_dim, is_name, names_in
 
-__all__ = ["Samples", "candidate_sizes", "make_inputs", "read_samples", "required_inputs"]
+__all__ = [
+    "Samples",
+    "candidate_sizes",
+    "check_samples",
+    "make_inputs",
+    "read_samples",
+    "required_inputs",
+]
 
 Samples: TypeAlias = (
     "str | os.PathLike[str] | Sequence[str | os.PathLike[str] | Mapping[str, Any]] "
@@ -247,16 +257,45 @@ def _known(dim: Any, sizes: Mapping[str, int]) -> int:
 # --- samples of the user
 
 
+def check_samples(samples: Samples | None, model: Model) -> tuple[str, ...]:
+    """Check the feeds a user gave before work begins; feeds from a callable are left for later.
+
+    Args:
+        samples: see :func:`read_samples`; None: nothing to check.
+        model: the model they are for.
+
+    Returns:
+        What the user should know: the arrays that were ignored.
+
+    Raises:
+        InputError: as :func:`read_samples` does.
+    """
+    if samples is None or callable(samples):
+        return ()
+    for _ in read_samples(samples, model):
+        pass
+    allowed = [str(value.name) for value in model.graph.inputs]
+    ignored: dict[str, None] = {}
+    for entry in [samples] if isinstance(samples, str | os.PathLike) else samples:
+        if isinstance(entry, str | os.PathLike):
+            for name in _read_npz(Path(entry), ()):
+                if name not in allowed:
+                    text = f"{Path(entry).name}: the model has no input {name!r}: it is ignored"
+                    ignored[text] = None
+    return tuple(ignored)
+
+
 def read_samples(samples: Samples, model: Model) -> Iterator[dict[str, Any]]:
     """Yield the feeds a user gave.
 
     Args:
         samples: a ``.npz`` file with arrays by input name, several of them, a list of mappings, or
-            a callable that returns an iterable of mappings.
+            a callable that returns an iterable of mappings. Arrays of a file that the model has no
+            input for are left out when another one fits.
         model: its inputs are the names allowed.
 
     Raises:
-        InputError: if a file cannot be read, or names and inputs do not agree.
+        InputError: if a file cannot be read, or names, dtypes or shapes and inputs do not agree.
     """
     if callable(samples):
         entries: Iterable[Any] = samples()
@@ -264,33 +303,70 @@ def read_samples(samples: Samples, model: Model) -> Iterator[dict[str, Any]]:
         entries = [samples]
     else:
         entries = samples
+    inputs = {str(value.name): value for value in model.graph.inputs}
     required = [str(value.name) for value in required_inputs(model)]
-    allowed = [str(value.name) for value in model.graph.inputs]
+    mend = f"the inputs are {', '.join(inputs) or 'none'}"
     for number, entry in enumerate(entries):
-        where = str(entry) if isinstance(entry, str | os.PathLike) else f"sample {number}"
-        feeds = _read_npz(Path(entry)) if isinstance(entry, str | os.PathLike) else dict(entry)
-        mend = f"the inputs are {', '.join(allowed) or 'none'}"
+        if isinstance(entry, str | os.PathLike):
+            where = str(entry)
+            feeds = _read_npz(Path(entry), inputs)
+            if any(name in inputs for name in feeds):
+                feeds = {name: held for name, held in feeds.items() if name in inputs}
+        else:
+            where, feeds = f"sample {number}", dict(entry)
         for name in feeds:
-            if name not in allowed:
+            if name not in inputs:
                 raise InputError(f"the model has no input {name!r}", where=where, mend=mend)
         for name in required:
             if name not in feeds:
                 raise InputError(f"input {name!r} is missing", where=where, mend=mend)
+        for name, held in feeds.items():
+            _check_array(inputs[name], held, where)
         yield feeds
 
 
-def _read_npz(path: Path) -> dict[str, Any]:
+def _check_array(value: Value, held: Any, where: str) -> None:
+    """Refuse an array of another dtype or shape than the input has; other values go unchecked."""
+    if not isinstance(held, np.ndarray | np.generic) or not isinstance(value.type, TensorType):
+        return
+    wanted = DataType(value.type.dtype)
+    if not _is_dtype(held.dtype, wanted):
+        name = "string" if wanted == DataType.STRING else wanted.numpy().name
+        mend = f"convert it with .astype('{'str' if name == 'string' else name}')"
+        what = f"{value.name} is {held.dtype.name}, the model wants {name}"
+        raise InputError(what, where=where, mend=mend)
+    shape = value.shape
+    if shape is None:
+        return
+    sizes = zip(shape, held.shape, strict=False)
+    fits = all(not isinstance(dim, int) or dim in (-1, size) for dim, size in sizes)
+    if not fits or shape.rank() != held.ndim:
+        dims = [dim if isinstance(dim, int) else dim.value or "any" for dim in shape]
+        given, asked = (f"[{', '.join(map(str, item))}]" for item in (held.shape, dims))
+        what = f"{value.name} has shape {given}, the model wants {asked}"
+        raise InputError(what, where=where, mend="reshape it, or bind other sizes")
+
+
+def _is_dtype(given: np.dtype[Any], wanted: DataType) -> bool:
+    """Whether the dtypes agree; those that NumPy does not have itself are left to the runtime."""
+    if wanted == DataType.STRING:
+        return given.kind in "OSU"
+    expected = np.dtype(wanted.numpy())
+    return expected.kind not in "biufc" or given == expected
+
+
+def _read_npz(path: Path, names: Container[str]) -> dict[str, Any]:
+    """The arrays of a file by name; those not among ``names`` are not read, and None."""
     mend = "write it with numpy.savez(path, input_name=array)"
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            if not isinstance(arrays, np.lib.npyio.NpzFile):
-                raise InputError("this is one array, not a .npz", where=str(path), mend=mend)
-            return {name: arrays[name] for name in arrays.files}
+        held = np.load(path, allow_pickle=False)
+        if not isinstance(held, np.lib.npyio.NpzFile):
+            raise InputError("this is one array, not a .npz", where=str(path), mend=mend)
+        with held:
+            return {name: held[name] if name in names else None for name in held.files}
     except FileNotFoundError:
         raise InputError("there is no such file", where=str(path), mend="check the path") from None
-    except InputError:
-        raise
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         reason = str(error).splitlines()[0] if str(error) else "unreadable"
         raise InputError(
             f"this is not a .npz file ({reason})", where=str(path), mend=mend

@@ -74,9 +74,12 @@ class Verdict:
     notes: tuple[str, ...] = ()
 
     def text(self) -> str:
-        """One line per output, after a line for the whole."""
+        """One line per output, after a line for the whole; reasons alone where nothing was run."""
+        if not self.samples:  # they could not be compared, so there are no figures
+            return "\n".join(f"NOT EQUAL: {output.reason}" for output in self.outputs)
         word = "equal within what is allowed" if self.ok else "NOT EQUAL"
-        lines = [f"{word}: {self.samples} samples on {self.engine}"]
+        plural = "" if self.samples == 1 else "s"
+        lines = [f"{word}: {self.samples} sample{plural} on {self.engine}"]
         lines += [output.text() for output in self.outputs]
         return "\n".join(lines + [f"note: {note}" for note in self.notes])
 

@@ -14,6 +14,7 @@ from burnish.passdef import Pass, option_text
 from burnish.pipeline import Pipeline
 from burnish.registry import backend, pass_types, presets
 from burnish.target import TARGETS
+from burnish.views.report import how_many
 
 __all__ = ["PassEntry", "TargetEntry", "describe_pass", "pass_catalog", "target_catalog"]
 
@@ -134,7 +135,7 @@ def _options(kind: type[Pass]) -> dict[str, dict[str, str]]:
 def _preset_entry(name: str, text: str) -> PassEntry:
     pipeline = Pipeline.parse(text, presets())
     count = sum(1 for _ in pipeline.flat())
-    summary = f"a pipeline of {count} passes" if count else "no pass at all"
+    summary = f"a pipeline of {how_many(count, 'pass', 'passes')}" if count else "no pass at all"
     return PassEntry(name, "preset", "", summary, str(pipeline) or summary, {})
 
 

@@ -19,9 +19,9 @@ __all__ = [
     "diff_json",
     "diff_lines",
     "figures_lines",
+    "how_many",
     "names",
     "pass_name",
-    "record_json",
     "record_line",
     "records_json",
     "remarks_json",
@@ -88,13 +88,20 @@ def figures_lines(before: Figures, after: Figures) -> list[str]:
     ]
 
 
+def how_many(count: int, one: str, more: str = "") -> str:
+    """A number with its noun: ``1 sample``, ``2 samples``."""
+    return f"{count} {one if count == 1 else more or one + 's'}"
+
+
 def summary_lines(records: Sequence[PassRecord]) -> list[str]:
     """How many passes changed nothing, and the figures before and after all of them."""
     if not records:
         return ["no pass was run"]
     idle = sum(not record.diff for record in records)
     seconds = sum(record.seconds for record in records)
-    lines = [f"{len(records)} passes in {seconds:.2f} s, {idle} of them changed nothing"]
+    lines = [
+        f"{how_many(len(records), 'pass', 'passes')} in {seconds:.2f} s, {idle} of them changed nothing"
+    ]
     return lines + figures_lines(records[0].before, records[-1].after)
 
 
@@ -109,11 +116,7 @@ def remarks_json(remarks: Iterable[Remark]) -> list[dict[str, Any]]:
     ]
 
 
-def record_json(record: PassRecord) -> dict[str, Any]:
-    """A record without its wall time, so that equal runs give equal text.
-
-    ``file`` is the name of its diff in an artifact, None when nothing changed.
-    """
+def _record_json(record: PassRecord, made_before: int) -> dict[str, Any]:
     return {
         "index": record.index,
         "spec": record.spec,
@@ -126,15 +129,23 @@ def record_json(record: PassRecord) -> dict[str, Any]:
             "removed": record.diff.counts[1],
             "changed": record.diff.counts[2],
         },
-        "rewrites": record.rewrites,
+        "rewrites": record.rewrites - made_before,
         "remarks": remarks_json(record.remarks),
         "file": _diff_file(record) if record.diff else None,
     }
 
 
 def records_json(records: Iterable[PassRecord]) -> list[dict[str, Any]]:
-    """Each record; see :func:`record_json`."""
-    return [record_json(record) for record in records]
+    """The records of one run without their wall times, so that equal runs give equal text.
+
+    ``file`` is the name of a pass's diff in an artifact, None when nothing changed; ``rewrites`` is
+    how many changes this pass made.
+    """
+    found, made = [], 0
+    for record in records:
+        found.append(_record_json(record, made))
+        made = record.rewrites
+    return found
 
 
 def diff_files(records: Iterable[PassRecord]) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """The levels ``-O0`` to ``-O3`` as pipeline text.
 
-``O1`` keeps every bit. ``O2``, the default, may also round differently. ``O3`` adds what pays only
-on some targets. Order matters: shapes first, because most rules ask about them; dead code before
+``O0`` changes nothing. ``O1`` keeps every bit. ``O2``, the default, may also round differently.
+``O3`` is for what pays only on some targets; so far that is nothing. Order matters: shapes first, because most rules ask about them; dead code before
 the fixpoint, so that it does not hold values alive; common subexpressions last in each round, when
 equal things have become equally written.
 """
@@ -12,10 +12,12 @@ from typing import Final
 
 _START: Final = "inline-functions, infer-shapes, lift-constants, remove-dead-code"
 _EXACT: Final = """
-    fold-constants, inline-if, lift-constants, scalarize-range, fold-shape-arithmetic, simplify-reshape,
+    fold-constants, inline-if, lift-constants,
+    scalarize-range, fold-shape-arithmetic, simplify-reshape,
     eliminate-identity, eliminate-neutral-element, eliminate-idempotent,
     eliminate-no-op-movement, compose-casts, compose-transposes, compose-reshapes,
-    compose-concats, compose-slices, drop-transpose-before-reshape, select-from-split, remove-zero-initial-state
+    compose-concats, compose-slices, drop-transpose-before-reshape, select-from-split,
+    remove-zero-initial-state
 """
 _FLOAT: Final = """
     eliminate-zero-addition, fuse-conv-batch-norm, fold-affine-into-conv,

@@ -11,7 +11,7 @@ from burnish.registry import pass_types
 ROOT = Path(__file__).parents[1]
 SOURCES = [
     path
-    for folder in ("compiler", "passes", "backends", "models", "benchmarks")
+    for folder in ("compiler", "passes", "backends", "models", "benchmarks", "tests")
     for path in sorted((ROOT / folder).rglob("*.py"))
 ]
 

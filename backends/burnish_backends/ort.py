@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,7 +30,7 @@ class OrtBackend(Backend):
     def missing(self) -> str | None:
         """None when onnxruntime can be imported; else the command that installs it."""
         try:
-            import onnxruntime  # noqa: F401
+            importlib.import_module("onnxruntime")
         except ImportError as error:
             return f"onnxruntime cannot be imported ({error}); run: pip install 'burnish[ort]'"
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -60,7 +60,7 @@ class Optimized:
     records: tuple[PassRecord, ...]
     pipeline: Pipeline
 
-    def __iter__(self):  # type: ignore[no-untyped-def]
+    def __iter__(self) -> Iterator[Any]:
         return iter((self.model, self.records))
 
 
@@ -175,9 +175,9 @@ def compile(
         check_not_source(written, weight_files(model).values())
         notes = check_samples(samples, model) if verify else ()
         origin = source_entry(source, model)
-        before = measure(model, Shapes(model))
-    with stages("optimize"):
+    with stages("optimize"), without_collection():
         records = stages.follow(pipeline.run(model, target, stop_after=stop_after))
+    before = records[0].before if records else measure(model, Shapes(model))
     verdict = None
     if verify:
         with stages("verify"):

@@ -27,9 +27,7 @@ from onnx_ir import (
     SequenceType,
     Shape,
     ShapeProtocol,
-    SparseTensorType,
     StringTensor,
-    SymbolicDim,
     Tensor,
     TensorProtocol,
     TensorProtoTensor,
@@ -59,9 +57,6 @@ __all__ = [
     "SequenceType",
     "Shape",
     "ShapeProtocol",
-    "SparseTensorType",
-    "StringTensor",
-    "SymbolicDim",
     "Tensor",
     "TensorProtoTensor",
     "TensorProtocol",
@@ -76,6 +71,7 @@ __all__ = [
     "from_onnx_text",
     "from_proto",
     "inline_calls",
+    "is_called_random",
     "is_deterministic",
     "label",
     "make_tensor",
@@ -233,11 +229,14 @@ def is_deterministic(node: Node, opsets: dict[str, int]) -> bool:
         return all(is_deterministic(inner, opsets) for graph in graphs for inner in graph)
     version = opsets.get(node.domain)
     known = None if version is None else schema(node.op_type, node.domain, version)
-    if known is None:
-        return False
+    return known is not None and not is_called_random(known)
+
+
+def is_called_random(known: onnx.defs.OpSchema) -> bool:
+    """Whether a schema says that its operator may answer differently to equal inputs."""
     # The stubs of onnx lack this attribute.
     determinism = known.node_determinism  # type: ignore[attr-defined]
-    return bool(determinism != onnx.defs.OpSchema.NodeDeterminism.NonDeterministic)
+    return bool(determinism == onnx.defs.OpSchema.NodeDeterminism.NonDeterministic)
 
 
 def read_values(node: Node) -> list[Value]:

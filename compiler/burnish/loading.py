@@ -14,6 +14,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 import onnx
+
+# protobuf ships no types.
 from google.protobuf.message import (  # type: ignore[import-untyped]
     DecodeError,
     EncodeError,

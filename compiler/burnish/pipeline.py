@@ -73,7 +73,7 @@ class Fixpoint:
         return f"fixpoint{options}[{', '.join(step.spec for step in self.passes)}]"
 
 
-Step: TypeAlias = Union[Pass, Fixpoint]  # noqa: UP007  (Fixpoint refers to it before it exists)
+Step: TypeAlias = "Pass | Fixpoint"
 
 
 @dataclass(frozen=True)

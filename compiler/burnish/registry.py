@@ -20,9 +20,9 @@ from burnish.backend import Backend
 from burnish.errors import InputError
 from burnish.passdef import Pass
 
-__all__ = ["backend", "backend_types", "pass_type", "pass_types", "presets"]
+__all__ = ["backend", "backend_types", "pass_types", "presets"]
 
-Found = TypeVar("Found")
+Found = TypeVar("Found", Pass, Backend)
 
 
 def _modules(package_name: str) -> Iterator[ModuleType]:
@@ -51,7 +51,7 @@ def _classes(base: type[Found], package: str, group: str) -> Iterator[type[Found
 def _by_name(base: type[Found], package: str, group: str) -> dict[str, type[Found]]:
     named: dict[str, type[Found]] = {}
     for found in _classes(base, package, group):
-        name: str = found.name  # type: ignore[attr-defined]
+        name: str = found.name
         other = named.setdefault(name, found)
         if other is not found:
             raise InputError(
@@ -65,18 +65,15 @@ def _by_name(base: type[Found], package: str, group: str) -> dict[str, type[Foun
 @functools.cache
 def pass_types() -> dict[str, type[Pass]]:
     """Every pass class by name, sorted."""
+    # An abstract class is fine here: it is only compared with.
     return _by_name(Pass, "burnish_passes", "burnish.passes")  # type: ignore[type-abstract]
 
 
 @functools.cache
 def backend_types() -> dict[str, type[Backend]]:
     """Every backend class by name, sorted."""
+    # As above.
     return _by_name(Backend, "burnish_backends", "burnish.backends")  # type: ignore[type-abstract]
-
-
-def pass_type(name: str) -> type[Pass] | None:
-    """The pass class of that name, or None."""
-    return pass_types().get(name)
 
 
 def backend(name: str) -> Backend:

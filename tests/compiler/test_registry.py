@@ -61,11 +61,6 @@ def test_passes_are_found_in_their_files_by_name() -> None:
         assert item.name == name
 
 
-def test_a_pass_type_by_name() -> None:
-    assert registry.pass_type("remove-dead-code") is registry.pass_types()["remove-dead-code"]
-    assert registry.pass_type("no-such-pass") is None
-
-
 def test_an_entry_point_adds_a_pass(monkeypatch: pytest.MonkeyPatch) -> None:
     install(monkeypatch, Theirs)
     assert _pass_types()["their-pass"] is Theirs

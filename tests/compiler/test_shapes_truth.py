@@ -2,125 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import onnx
 import onnx.parser
 import onnx.printer
-import onnxruntime as ort
 import pytest
 from hypothesis import HealthCheck, assume, given, note, settings
 from hypothesis import strategies as st
-
-from burnish.ir import Model, Value, from_proto
-from burnish.shapes import Shapes
-from burnish.symbolic import Dim, Expr, has_unknown, substitute
-
-CORPUS = Path(os.environ.get("BURNISH_CORPUS", "/work/shared/corpus"))
-TRANSFORMERS = (
-    "arch/bert_tiny_legacy",
-    "arch/bert_tiny_dynamo",
-    "arch/llama_tiny_kv_legacy",
-    "arch/llama_tiny_kv_dynamo",
-    "arch/gpt2_tiny_kv_legacy",
-    "arch/vit_micro_legacy",
-    "arch/unet_legacy",
-    "arch/unet_dynamo",
-    "arch/deepspeech_gru_legacy",
-    "arch/rnnt_predict_join_legacy",
-    "arch/script_if_loop_legacy",
-    "real/stories260k_kv_legacy",
-    "real/g2p_gru_loop",
-    "real/g2p_gru_unrolled_legacy",
-    "real/basic_pitch_nmp",
-    "real/ppocr_v2_cls",
-    "real/cifar_resnet20_ortqdq",
-    "real/magika_v3_3",
-)
-
-
-def observe(proto: onnx.ModelProto, feeds: Mapping[str, Any]) -> dict[str, Any]:
-    """Every value the main graph computes on ``feeds``, by name."""
-    every = onnx.ModelProto()
-    every.CopyFrom(proto)
-    wanted = [name for node in proto.graph.node for name in node.output if name]
-    declared = {output.name for output in proto.graph.output}
-    every.graph.output.extend(
-        onnx.ValueInfoProto(name=name) for name in wanted if name not in declared
-    )
-    options = ort.SessionOptions()
-    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.log_severity_level = 4
-    options.intra_op_num_threads = 1
-    session = ort.InferenceSession(
-        every.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
-    names = [output.name for output in session.get_outputs()]
-    return dict(zip(names, session.run(names, dict(feeds)), strict=True))
-
-
-class Checker:
-    """Compares facts with observations; equal unknowns must have been equal numbers."""
-
-    def __init__(self, bindings: Mapping[str, int]) -> None:
-        self.bindings: dict[str, Dim] = dict(bindings)
-        self.unknowns: dict[Expr, int] = {}
-
-    def number(self, dim: Dim, seen: int, where: str) -> None:
-        if not has_unknown(dim):
-            assert substitute(dim, self.bindings) == seen, f"{where}: {dim} was {seen}"
-        elif isinstance(dim, Expr):
-            assert self.unknowns.setdefault(dim, seen) == seen, f"{where}: {dim} was {seen}"
-
-    def value(self, shapes: Shapes, value: Value, seen: Any) -> None:
-        where = str(value.name)
-        shape, contents, dtype = shapes.shape(value), shapes.contents(value), shapes.dtype(value)
-        if not isinstance(seen, np.ndarray):
-            return
-        if shape is not None:
-            assert len(shape) == seen.ndim, f"{where}: {shape} was {seen.shape}"
-            for dim, size in zip(shape, seen.shape, strict=True):
-                self.number(dim, size, where)
-        if dtype is not None and seen.dtype != object:
-            assert dtype.numpy() == seen.dtype, where
-        if contents is not None:
-            assert contents.shape == seen.shape, where
-            for element, cell in zip(contents.elements, seen.reshape(-1).tolist(), strict=True):
-                if isinstance(element, float):
-                    assert element == cell or (element != element and cell != cell), where
-                else:
-                    self.number(element, int(cell), where)
-
-
-def bindings_of(model: Model, feeds: Mapping[str, Any]) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for value in model.graph.inputs:
-        if not value.name or value.name not in feeds or value.shape is None:
-            continue
-        for dim, size in zip(value.shape, np.shape(feeds[value.name]), strict=True):
-            name = getattr(dim, "value", None)
-            if isinstance(name, str):
-                found[name] = int(size)
-    return found
-
-
-def check(proto: onnx.ModelProto, feeds: Mapping[str, Any]) -> tuple[Shapes, dict[str, Value]]:
-    """Check every value of the main graph; give the analysis and the values by name."""
-    model = from_proto(proto)
-    shapes = Shapes(model)
-    seen = observe(proto, feeds)
-    checker = Checker(bindings_of(model, feeds))
-    values = {value.name or "": value for node in model.graph for value in node.outputs}
-    for name, value in values.items():
-        if name:
-            checker.value(shapes, value, seen[name])
-    return shapes, values
-
+from tests.compiler.observed_shapes import check, observe
 
 # ---- one operator at a time ----------------------------------------------------------------------
 
@@ -418,31 +311,3 @@ def test_shape_arithmetic(proto: onnx.ModelProto, a: int, b: int) -> None:
     except Exception:  # not a valid model for these sizes, by any of ORT's exceptions
         assume(False)
     check(proto, feeds)
-
-
-# ---- real models ---------------------------------------------------------------------------------
-
-
-def _make_inputs(path: Path, *, use_alt: bool) -> dict[str, Any]:
-    spec = importlib.util.spec_from_file_location("corpus_inputs", CORPUS / "inputs.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    feeds: dict[str, Any] = module.make_inputs(str(path), 0, use_alt=use_alt)
-    return feeds
-
-
-@pytest.mark.parametrize("use_alt", [False, True], ids=["dims", "dims_alt"])
-@pytest.mark.parametrize("name", TRANSFORMERS)
-def test_real_model(name: str, use_alt: bool) -> None:
-    path = CORPUS / f"{name}.onnx"
-    if not path.exists():
-        pytest.skip(f"{path} is not here")
-    proto = onnx.load(path)
-    shapes, values = check(proto, _make_inputs(path, use_alt=use_alt))
-    for node in proto.graph.node:
-        if node.op_type == "Reshape" and node.input[1] in values and "ppocr" not in name:
-            contents = shapes.contents(values[node.input[1]])
-            assert contents is not None
-            assert not any(has_unknown(dim) for dim in contents.dims() or ()), node.name

@@ -12,6 +12,7 @@ import operator
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from typing import Any
 
 import onnx
 
@@ -20,7 +21,7 @@ from burnish.serial.tokens import nested_graphs
 
 __all__ = ["bind", "evaluate_dim", "is_name", "names_in"]
 
-_BINARY: dict[type[ast.operator], Callable[[int, int], int | float]] = {
+_BINARY: dict[type[ast.operator], Callable[[Any, Any], int | float]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
@@ -128,7 +129,7 @@ def _value(tree: ast.expr, sizes: Mapping[str, int]) -> int | float:
         return -_value(tree.operand, sizes)
     if isinstance(tree, ast.BinOp):
         apply = _BINARY[type(tree.op)]
-        return apply(_value(tree.left, sizes), _value(tree.right, sizes))  # type: ignore[arg-type]
+        return apply(_value(tree.left, sizes), _value(tree.right, sizes))
     assert isinstance(tree, ast.Call)
     assert isinstance(tree.func, ast.Name)
     return _CALLS[tree.func.id](*(_value(arg, sizes) for arg in tree.args))

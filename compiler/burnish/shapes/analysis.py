@@ -24,6 +24,7 @@ import numpy as np
 from burnish.ir import (
     Array,
     DataType,
+    Function,
     Graph,
     Model,
     Node,
@@ -90,7 +91,7 @@ class Shapes:
         self._facts: dict[Value, Facts] = {}
         self._unknowns = Unknowns()
         self._types = OutputTypes()
-        self._opsets: dict[Graph, Mapping[str, int]] = {}
+        self._opsets: dict[Graph | Function | None, Mapping[str, int]] = {}
 
     def learn(self, hints: Mapping[Value, Sizes]) -> None:
         """Take sizes from another inference into account; everything is derived anew."""
@@ -201,7 +202,7 @@ class Shapes:
             graph = node.graph
             if graph not in self._opsets:
                 self._opsets = {scope.graph: scope.opsets for scope in scopes(self._model)}
-            opsets = self._opsets.get(graph, self._model.opset_imports)  # type: ignore[arg-type]
+            opsets = self._opsets.get(graph, self._model.opset_imports)
         return opsets.get("", opsets.get("ai.onnx", 1))
 
     def _is_standard(self, node: Node) -> bool:

@@ -180,10 +180,6 @@ class NodeFacts:
             return self.size()
         return dim
 
-    def as_integer(self, dim: Dim) -> Dim:
-        """``dim`` if it is small enough to carry, else a fresh unknown integer."""
-        return dim if isinstance(dim, int) or is_manageable(dim) else self.integer()
-
     def ints(self, index: int, name: str) -> tuple[int, ...] | None:
         """Integers given as attribute ``name`` (older opsets) or as constant input ``index``."""
         held: int | tuple[int, ...] | None = self.attribute(name)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import onnx
 
-from burnish.ir import Function, Model, Node, nested_graphs, schema
+from burnish.ir import Function, Model, Node, is_called_random, nested_graphs, read_values, schema
 
 __all__ = ["random_outputs"]
 
@@ -21,17 +21,10 @@ def random_outputs(model: Model) -> set[str]:
     """
     tainted: set[int] = set()
     for node in model.graph:
-        reads = {id(value) for value in _reads(node)}
+        reads = {id(value) for value in read_values(node)}
         if reads & tainted or _is_random(node, model.opset_imports, model, frozenset()):
             tainted.update(id(value) for value in node.outputs)
     return {str(value.name) for value in model.graph.outputs if id(value) in tainted}
-
-
-def _reads(node: Node) -> Iterator[Any]:
-    yield from node.inputs
-    for graph in nested_graphs(node):
-        for inner in graph:
-            yield from _reads(inner)
 
 
 def _is_random(node: Node, opsets: Mapping[str, int], model: Model, inside: frozenset[Any]) -> bool:
@@ -52,11 +45,9 @@ def _is_random(node: Node, opsets: Mapping[str, int], model: Model, inside: froz
 def _draws(op_type: str, domain: str, version: int) -> bool:
     """Whether an operator without subgraphs draws random numbers, by its schema."""
     known = schema(op_type, domain, version)
-    if known is None:
+    if known is None or not is_called_random(known):
         return False
-    determinism = known.node_determinism  # type: ignore[attr-defined]
-    if determinism != onnx.defs.OpSchema.NodeDeterminism.NonDeterministic:
-        return False
+    # The stubs of onnx lack this attribute too.
     if known.has_function:  # type: ignore[attr-defined]
         # AffineGrid is called non-deterministic for the If in its definition.
         return any(_draws_in(node, version) for node in known.function_body.node)

@@ -10,10 +10,11 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 import onnx
 import pytest
+from tests.support import ChangeWeights
 
 import burnish.pipeline
 from burnish.artifact import Artifact
-from burnish.ir import Model, make_tensor, to_proto
+from burnish.ir import Model, to_proto
 from burnish.loading import load
 from burnish.passdef import Context, Pass
 from burnish.registry import backend_types, pass_types
@@ -21,19 +22,6 @@ from burnish.text import parse_model
 
 Command: TypeAlias = Callable[..., Any]
 PASSES = "eliminate-identity, remove-dead-code"
-
-
-@dataclass(frozen=True)
-class ChangeWeights(Pass):
-    """Claims to keep every bit, and adds one to every weight."""
-
-    name: ClassVar[str] = "change-weights"
-
-    def run(self, model: Model, ctx: Context) -> None:
-        for value in model.graph.initializers.values():
-            assert value.const_value is not None
-            value.const_value = make_tensor(value.const_value.numpy() + 1)
-            ctx.applies(self.name, str(value.name))
 
 
 @pytest.fixture

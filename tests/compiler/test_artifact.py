@@ -5,22 +5,22 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import onnx
 import pytest
+from tests.support import ChangeWeights
 
 from burnish.artifact import Artifact, Manifest, check_destination, replacing_folder
 from burnish.backend import Built
 from burnish.driver import compile
 from burnish.errors import BuildError, InputError, VerificationFailed
 from burnish.evaluate import run_model
-from burnish.ir import Model, make_tensor, to_proto
+from burnish.ir import Model, to_proto
 from burnish.loading import load
-from burnish.passdef import Context, Exactness, Pass
+from burnish.passdef import Exactness
 from burnish.pipeline import Pipeline
 from burnish.registry import backend_types
 from burnish.text import parse_model
@@ -33,19 +33,6 @@ agraph (float[N, 3] x) => (float[N, 3] y) <float[3] w = {1.0, 2.0, 3.0}> {
     y = Relu(b)
 }
 """
-
-
-@dataclass(frozen=True)
-class ChangeWeights(Pass):
-    """Claims to keep every bit, and adds one to every weight."""
-
-    name: ClassVar[str] = "change-weights"
-
-    def run(self, model: Model, ctx: Context) -> None:
-        for value in model.graph.initializers.values():
-            assert value.const_value is not None
-            value.const_value = make_tensor(value.const_value.numpy() + 1)
-            ctx.applies(self.name, str(value.name))
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -52,11 +53,8 @@ def with_weight(*, ir_version: int) -> onnx.ModelProto:
     )
 
 
-def dims_of(values: object) -> list[list[object]]:
-    return [
-        [dim if isinstance(dim, int) else dim.value for dim in item.shape]
-        for item in values  # type: ignore[attr-defined]
-    ]
+def dims_of(values: Iterable[Any]) -> list[list[object]]:
+    return [[dim if isinstance(dim, int) else dim.value for dim in item.shape] for item in values]
 
 
 def test_every_kind_of_source_gives_the_same_model(tmp_path: Path) -> None:

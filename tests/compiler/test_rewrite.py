@@ -318,7 +318,7 @@ class RemoveIf(Rule):
         return op.Relu(op.If(c))
 
     def after(self, op: Any, m: Match) -> Any:
-        return op.Abs(m.root.graph.inputs[0])  # type: ignore[union-attr]
+        return op.Abs(m.scope.graph.inputs[0])
 
 
 def test_what_only_a_removed_if_captured_goes_with_it() -> None:

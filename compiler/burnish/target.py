@@ -17,6 +17,8 @@ class Limits:
     Attributes:
         highest_opset: the newest ONNX opset the target runs.
         missing_ops: ONNX operators the target has no kernel for.
+        avoided_ops: ONNX operators it runs only as a slower body of others (or not at every
+            opset), so that no rule may introduce them.
         saturating_int8: whether u8*s8 products of neighbours are summed in saturating int16
             (x86 without VNNI or AMX).
         alignment: channel counts that fill the kernels are multiples of this.
@@ -24,6 +26,7 @@ class Limits:
 
     highest_opset: int
     missing_ops: frozenset[str] = frozenset()
+    avoided_ops: frozenset[str] = frozenset()
     saturating_int8: bool = False
     alignment: int = 1
 
@@ -45,13 +48,19 @@ class Target:
     backend: str = "ort"
     device: str = "cpu"
     about: str = ""
-    limits: Limits = field(default_factory=lambda: Limits(highest_opset=26))
+    limits: Limits = field(default_factory=lambda: _ORT_CPU)
     options: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         settings = ",".join(f"{key}={value}" for key, value in sorted(self.options.items()))
         return f"{self.name}:{settings}" if settings else self.name
 
+_ORT_CPU = Limits(
+    highest_opset=26,
+    # ONNX Runtime 1.31 has no CPU kernels: it expands GroupNormalization into 29 nodes, and
+    # Swish at opset 24 only.
+    avoided_ops=frozenset({"GroupNormalization", "Swish"}),
+)
 
 TARGETS: tuple[Target, ...] = (
     Target(
@@ -59,7 +68,7 @@ TARGETS: tuple[Target, ...] = (
         backend="ort",
         device="cpu",
         about="ONNX Runtime on this machine's processor",
-        limits=Limits(highest_opset=26),
+        limits=_ORT_CPU,
     ),
 )
 

@@ -1,0 +1,1 @@
+"""Decomposed operators raised to the standard operator."""

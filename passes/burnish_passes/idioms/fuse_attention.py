@@ -1,0 +1,198 @@
+"""Scaled dot-product attention becomes one operator."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from burnish.ir import DataType, Value
+from burnish.match import Match
+from burnish.passdef import Exactness
+from burnish.rewrite import Rule
+from burnish.symbolic import known_equal
+from burnish_passes.idioms.attention_scores import (
+    Mask,
+    Scores,
+    made_by,
+    read_scores,
+    scalar_of,
+)
+
+_FAR = -1e30
+"""Added to a score, it wins over any score, and unlike the lowest float is not read as -inf."""
+
+
+def _require_rank_four(m: Match, scores: Scores) -> None:
+    for value in (scores.queries, scores.keys_transposed, m["v"]):
+        shape = m.shape_of(value)
+        m.require(len(shape) == 4, f"{value.name} has {len(shape)} axes, not batch and heads too")
+    queries, keys, values = map(m.shape_of, (scores.queries, scores.keys_transposed, m["v"]))
+    for axis, what in ((0, "batch"), (1, "heads")):
+        m.require(
+            known_equal(queries[axis], keys[axis]) and known_equal(queries[axis], values[axis]),
+            f"queries, keys and values may differ in {what}, so that one is broadcast",
+        )
+
+
+def _require_one_reader(m: Match, scores: Scores) -> None:
+    """The scores and probabilities are for the attention alone (else they are made twice)."""
+    members = {m.root, *scores.nodes}
+    for node in scores.nodes:
+        if node.op_type in ("Mul", "Div"):
+            continue  # a scaled operand may serve others, and then stays for them
+        for output in node.outputs:
+            free = not output.is_graph_output()
+            free = free and all(use.node in members for use in output.uses())
+            m.require(free, f"{output.name} has another reader")
+
+
+def _added(op: Any, m: Match, mask: Mask) -> Value:
+    """``mask`` as something to add to the scores, or as booleans."""
+    dtype = m.ctx.shapes.dtype(m["v"])
+    if mask.chosen is not None:
+        if mask.chosen == -np.inf:
+            return mask.value
+        made: Value = op.Where(mask.value, _number(op, 0.0, dtype), _number(op, _far(dtype), dtype))
+        return made
+    where = made_by(m, mask.value, "Where")
+    if where is not None and scalar_of(where.inputs[1]) == 0.0 and where.inputs[0] is not None:
+        other = scalar_of(where.inputs[2])
+        if other == -np.inf and m.ctx.shapes.dtype(where.inputs[0]) == DataType.BOOL:
+            return where.inputs[0]
+        if other is not None and other < _FAR and dtype == DataType.FLOAT:
+            made = op.Where(where.inputs[0], where.inputs[1], _number(op, _FAR, dtype))
+            return made
+    return mask.value
+
+
+def _far(dtype: DataType | None) -> float:
+    return _FAR if dtype in (DataType.FLOAT, DataType.DOUBLE, DataType.BFLOAT16) else -6e4
+
+
+def _number(op: Any, number: float, dtype: DataType | None) -> Value:
+    made: Value = op.constant(np.array(number, dtype=np.float32), "attention_mask", dtype)
+    return made
+
+
+def _combined(op: Any, m: Match, masks: list[Mask]) -> Value | None:
+    """One mask for all: booleans joined by And, numbers by Add."""
+    if not masks:
+        return None
+    made = [_added(op, m, mask) for mask in masks]
+    total = made[0]
+    for mask in made[1:]:
+        kinds = {_is_boolean(m, total), _is_boolean(m, mask)}
+        m.require(len(kinds) == 1, "one mask chooses and another is added")
+        total = op.And(total, mask) if kinds == {True} else op.Add(total, mask)
+    return total
+
+
+def _is_boolean(m: Match, value: Value) -> bool:
+    producer = value.producer()
+    if producer is not None and producer.graph is None:  # made here, not analysed yet
+        return producer.op_type == "And"
+    return m.ctx.shapes.dtype(value) == DataType.BOOL
+
+
+def _spread(op: Any, m: Match, mask: Value, scores: Scores, rows: list[Mask]) -> Value:
+    """``mask`` with all its rows: kernels repeat it over batch and heads, not over queries."""
+    queries = m.shape_of(scores.queries)[2]
+    keys = m.shape_of(scores.keys_transposed)[3]
+    shapes = [m.shape_of(item.value) for item in rows]
+    known = [shape for shape in shapes if shape and known_equal(shape[-1], keys)]
+    m.require(bool(known), "the mask may have fewer columns than there are keys")
+    m.require(all(len(shape) <= 4 for shape in shapes), "the mask has more than 4 axes")
+    if any(len(shape) >= 2 and known_equal(shape[-2], queries) for shape in shapes):
+        return mask
+    if isinstance(queries, int):
+        made: Value = op.Expand(mask, op.constant(np.array([queries, 1], dtype=np.int64)))
+        return made
+    one = op.constant(np.array([1], dtype=np.int64))
+    if known_equal(queries, keys):
+        source, end = rows[shapes.index(known[0])].value, len(known[0])
+        count = op.Shape(source, start=end - 1, end=end)
+    else:
+        count = op.Shape(scores.queries, start=2, end=3)
+    made = op.Expand(mask, op.Concat(count, one, axis=0))
+    return made
+
+
+@dataclass(frozen=True)
+class FuseAttention(Rule):
+    """Raise scaled dot-product attention to Attention.
+
+    ``Softmax(q k^T * s + mask) v => Attention(q, k, v, mask, scale=s)``, the factor on queries,
+    keys or scores, or on several; the scores capped by ``c * tanh(. / c)`` or not; the mask added,
+    or chosen by Where; the softmax in a wider type or not.
+
+    Before::
+
+        <ir_version: 10, opset_import: ["": 23]>
+        agraph (float[1,2,3,4] q, float[1,2,4,5] k, float[1,2,5,4] v, float[3,5] mask)
+            => (float[1,2,3,4] y)
+        <float scale = {0.5}> {
+            scores = MatMul(q, k)
+            scaled = Mul(scores, scale)
+            masked = Add(scaled, mask)
+            p = Softmax <axis = -1>(masked)
+            y = MatMul(p, v)
+        }
+
+    After::
+
+        <ir_version: 10, opset_import: ["": 23]>
+        agraph (float[1,2,3,4] q, float[1,2,4,5] k, float[1,2,5,4] v, float[3,5] mask)
+            => (float[1,2,3,4] y)
+        {
+            kt = Transpose <perm = [0, 1, 3, 2]>(k)
+            y = Attention <scale = 0.5>(q, kt, v, mask)
+        }
+
+    Keys are taken transposed back, which cancels the transpose that exporters write. A mask of one
+    row is repeated for each query (kernels repeat masks over batch and heads only). Queries, keys
+    and values must have equal batch and heads, and nothing else may read scores or probabilities.
+
+    FLOAT: sums in another order. A query that may look at no key gets 0 as the operator defines it,
+    where the decomposed form without a guard has NaN; a mask that adds the lowest float adds -1e30
+    instead, since kernels read the lowest float as "no key". Catalogue row F10. Source: Vaswani et
+    al., Attention Is All You Need, section 3.2.1; ONNX operator Attention-23.
+    """
+
+    name: ClassVar[str] = "fuse-attention"
+    exactness: ClassVar[Exactness] = Exactness.FLOAT
+
+    def before(self, op: Any, p: Any, v: Any) -> Any:
+        return op.MatMul(p, v)
+
+    def after(self, op: Any, m: Match) -> Any:
+        found = made_by(m, m["p"], "Softmax", "Where", "Cast")
+        m.suppose(found is not None)
+        scores = read_scores(m, m["p"])
+        m.suppose(scores is not None)
+        assert scores is not None
+        _require_rank_four(m, scores)
+        _require_one_reader(m, scores)
+        dtype = m.dtype("v")
+        m.require(
+            m.ctx.shapes.dtype(scores.queries) == dtype and m.dtype("p") == dtype,
+            "queries, probabilities and values have different types",
+        )
+        mask = _combined(op, m, scores.masks)
+        if mask is not None:
+            mask = _spread(op, m, mask, scores, scores.masks)
+            if not _is_boolean(m, mask) and mask.producer() not in op.nodes:
+                m.require(m.ctx.shapes.dtype(mask) == dtype, "the mask has another type")
+        for node in scores.nodes:
+            m.include(node)
+        precision = scores.softmax_precision
+        return op.Attention(
+            scores.queries,
+            op.Transpose(scores.keys_transposed, perm=[0, 1, 3, 2]),
+            m["v"],
+            *([mask] if mask is not None else []),
+            scale=scores.scale,
+            softcap=scores.softcap or None,
+            softmax_precision=None if precision in (None, dtype) else precision.value,
+        )

@@ -26,6 +26,11 @@ from benchmarks.tools import DEFAULT_TOOLS, TOOLS
 FOLDERS = ("real", "arch", "light", "stress")
 
 
+def default_corpus() -> Path:
+    """Where the corpus is unless the command line says otherwise."""
+    return Path(os.environ.get("BURNISH_CORPUS", "/work/shared/corpus"))
+
+
 def corpus(root: Path, only: str) -> list[Path]:
     """The models under ``root`` whose name fits the pattern ``only``, in a stable order."""
     found = [path for folder in FOLDERS for path in sorted((root / folder).glob("*.onnx"))]
@@ -84,9 +89,8 @@ def measure_model(
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
-    default_root = os.environ.get("BURNISH_CORPUS", "/work/shared/corpus")
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--corpus", type=Path, default=Path(default_root), metavar="FOLDER")
+    parser.add_argument("--corpus", type=Path, default=default_corpus(), metavar="FOLDER")
     parser.add_argument("--tools", default=",".join(DEFAULT_TOOLS), help=f"of: {', '.join(TOOLS)}")
     parser.add_argument("--only", default="*", metavar="GLOB", help="models to measure")
     parser.add_argument("--repeats", type=int, default=3, help="runs per tool and model")

@@ -46,12 +46,28 @@ def _burnish(source: Path, destination: Path) -> None:
     save(model, destination)
 
 
+def _burnish_native(source: Path, destination: Path) -> None:
+    from burnish.driver import optimize
+    from burnish.saving import save
+
+    model, _ = optimize(source, passes="O2, ort-cpu-native")
+    save(model, destination)
+
+
 def _burnish_frozen(source: Path, destination: Path) -> None:
     from burnish.driver import optimize
     from burnish.saving import save
 
     model, _ = optimize(source, passes="freeze-initializers, O2")
     save(model, destination)
+
+
+def _ort_transformers(source: Path, destination: Path) -> None:
+    optimizer = importlib.import_module("onnxruntime.transformers.optimizer")  # untyped
+    known = ("gpt2", "vit", "t5", "bart", "clip", "swin", "bert")
+    kind = next((name for name in known if name in source.stem), "bert")
+    made = optimizer.optimize_model(str(source), model_type=kind, num_heads=0, hidden_size=0)
+    made.save_model_to_file(str(destination))
 
 
 def _onnxslim(source: Path, destination: Path) -> None:
@@ -76,7 +92,9 @@ TOOLS: dict[str, Tool] = {
     for tool in (
         Tool("burnish", "burnish", _burnish),
         Tool("burnish_frozen", "burnish", _burnish_frozen),
+        Tool("burnish_native", "burnish", _burnish_native),
         Tool("onnxslim", "onnxslim", _onnxslim),
         Tool("onnxsim", "onnxsim", _onnxsim),
+        Tool("ort_transformers", "onnxruntime", _ort_transformers),
     )
 }

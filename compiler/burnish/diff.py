@@ -149,7 +149,7 @@ class _ScopeState:
 
     Attributes:
         title: which graph it is.
-        interface: its input and output lines.
+        interface: its input and output lines; before them, of a graph that imports opsets, those.
         constants: its initializers.
         nodes: what each node's line is written from.
         inputs: the values each node read, to see at a glance that nothing changed.
@@ -161,9 +161,10 @@ class _ScopeState:
     nodes: dict[Node, _Signature] = field(default_factory=dict)
     inputs: dict[Node, Sequence[Value | None]] = field(default_factory=dict)
 
-    def next(self, graph: Graph, title: str, renamed: set[Node]) -> _ScopeState:
-        """The state of ``graph`` now; ``renamed`` collects readers of values with a new name."""
-        state = _ScopeState(title, _interface(graph))
+    def next(self, scope: Scope, title: str, renamed: set[Node]) -> _ScopeState:
+        """The state of ``scope`` now; ``renamed`` collects readers of values with a new name."""
+        graph = scope.graph
+        state = _ScopeState(title, _interface(scope))
         for name, value in graph.initializers.data.items():
             state.constants[name] = value.const_value
         nodes, inputs = self.nodes, self.inputs
@@ -187,9 +188,15 @@ class _ScopeState:
         return state
 
 
-def _interface(graph: Graph) -> tuple[str, ...]:
-    inputs = [f"input {value_text(value)}" for value in graph.inputs]
-    return tuple(inputs + [f"output {value_text(value)}" for value in graph.outputs])
+def _interface(scope: Scope) -> tuple[str, ...]:
+    graph = scope.graph
+    lines = []
+    if scope.depth == 0:
+        imports = sorted(scope.opsets.items())
+        lines = [f"opset {domain or 'ai.onnx'}: {version}" for domain, version in imports]
+    lines.extend(f"input {value_text(value)}" for value in graph.inputs)
+    lines.extend(f"output {value_text(value)}" for value in graph.outputs)
+    return tuple(lines)
 
 
 class Recorder:
@@ -198,8 +205,8 @@ class Recorder:
     def __init__(self, model: Model, found: Iterable[Scope] | None = None) -> None:
         self._model = model
         self._scopes: dict[Graph, _ScopeState] = {}
-        for title, graph in self._titled(found):
-            self._scopes[graph] = _ScopeState(title).next(graph, title, set())
+        for title, scope in self._titled(found):
+            self._scopes[scope.graph] = _ScopeState(title).next(scope, title, set())
 
     def observe(self, found: Iterable[Scope] | None = None) -> Diff:
         """What changed since the last observation.
@@ -210,9 +217,9 @@ class Recorder:
         entries: list[tuple[str, _Entry]] = []
         before, self._scopes = self._scopes, {}
         renamed: set[Node] = set()
-        for title, graph in self._titled(found):
-            old = before.pop(graph, None) or _ScopeState(title)
-            new = self._scopes[graph] = old.next(graph, title, renamed)
+        for title, scope in self._titled(found):
+            old = before.pop(scope.graph, None) or _ScopeState(title)
+            new = self._scopes[scope.graph] = old.next(scope, title, renamed)
             hunk = list(_compare(old, new))
             if hunk:
                 entries.append(("@", title))
@@ -237,7 +244,7 @@ class Recorder:
             shapes,
         )
 
-    def _titled(self, found: Iterable[Scope] | None) -> Iterator[tuple[str, Graph]]:
+    def _titled(self, found: Iterable[Scope] | None) -> Iterator[tuple[str, Scope]]:
         for number, scope in enumerate(scopes(self._model) if found is None else found):
             if scope.depth:
                 title = f"subgraph {number} {scope.graph.name or ''}".rstrip()
@@ -245,7 +252,7 @@ class Recorder:
                 title = f"function {scope.function.domain}.{scope.function.name}"
             else:
                 title = "model"
-            yield title, scope.graph
+            yield title, scope
 
 
 def _compare(old: _ScopeState, new: _ScopeState) -> Iterator[tuple[str, _Entry]]:

@@ -49,6 +49,7 @@ from burnish.shapes.facts import (
 )
 from burnish.shapes.fallback import ask_onnx
 from burnish.shapes.rules import GENERAL_RULES
+from burnish.shapes.rules_attention import ATTENTION_RULES, CONTRIB_RULES
 from burnish.shapes.rules_nn import NN_RULES
 from burnish.shapes.types import OutputTypes
 from burnish.symbolic import Dim, Expr, Unknowns, has_unknown, parse
@@ -222,6 +223,9 @@ class Shapes:
         if held is not None:
             self._facts[node.outputs[0]] = self._constant(held)
             return
+        if node.domain == "com.microsoft" and node.op_type in CONTRIB_RULES:
+            self._evaluate_contrib(node)
+            return
         if not self._is_standard(node):
             for output in node.outputs:
                 self._facts[output] = self._merged(output, None, None, None)
@@ -244,6 +248,18 @@ class Shapes:
                 shapes[index] if index < len(shapes) else None,
                 contents[index] if index < len(contents) else None,
             )
+
+    def _evaluate_contrib(self, node: Node) -> None:
+        inputs = [None if item is None else self._facts.get(item, NOTHING) for item in node.inputs]
+        view = NodeFacts(node, 1, inputs, [], self._unknowns)
+        dtype = inputs[0].dtype if inputs and inputs[0] is not None else None
+        try:
+            shapes = CONTRIB_RULES[node.op_type](view) or []
+        except _INVALID:
+            shapes = []
+        for index, output in enumerate(node.outputs):
+            shape = shapes[index] if index < len(shapes) else None
+            self._facts[output] = self._merged(output, dtype, shape, None)
 
     def _merged(
         self,
@@ -324,7 +340,7 @@ def _needs(node: Node) -> list[Value]:
 
 def _shapes_of(view: NodeFacts) -> list[Shape | None]:
     op = view.node.op_type
-    rule = GENERAL_RULES.get(op) or NN_RULES.get(op)
+    rule = GENERAL_RULES.get(op) or NN_RULES.get(op) or ATTENTION_RULES.get(op)
     try:
         found = rule(view) if rule is not None else None
     except _INVALID:

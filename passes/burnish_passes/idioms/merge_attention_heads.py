@@ -58,9 +58,7 @@ class _Operands:
         for node in nodes:
             self.m.include(node)
         if packed not in self.splits:
-            self.splits[packed] = self.op.Split(
-                packed, axis=2, num_outputs=count, _outputs=count
-            )
+            self.splits[packed] = self.op.Split(packed, axis=2, num_outputs=count, _outputs=count)
         return self.splits[packed][index]
 
 

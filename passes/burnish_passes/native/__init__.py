@@ -1,0 +1,1 @@
+"""Rewrites to operators of one runtime, for files that only it will run."""

@@ -1,0 +1,79 @@
+"""A residual sum and the normalization of it become one operator."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from burnish.ir import DataType
+from burnish.match import Match
+from burnish.passdef import Exactness
+from burnish_passes.native.contrib import DOMAIN, ContribRule, without_names
+from burnish_passes.proofs import require_same_shape
+
+_EPSILON = float(np.float32(1e-5))
+"""The default of LayerNormalization, as the file holds it."""
+
+
+@dataclass(frozen=True)
+class FuseSkipLayerNormalization(ContribRule):
+    """Let ONNX Runtime add the residual while it normalizes.
+
+    ``s = a + b; y = LayerNormalization(s) => y, s = SkipLayerNormalization(a, b)``.
+
+    Before::
+
+        <ir_version: 10, opset_import: ["": 20, "com.microsoft": 1]>
+        agraph (float[1,3,4] a, float[1,3,4] b, float[4] g, float[4] c)
+            => (float[1,3,4] y, float[1,3,4] s) {
+            s = Add(a, b)
+            y = LayerNormalization <axis = -1>(s, g, c)
+        }
+
+    After::
+
+        <ir_version: 10, opset_import: ["": 20, "com.microsoft": 1]>
+        agraph (float[1,3,4] a, float[1,3,4] b, float[4] g, float[4] c)
+            => (float[1,3,4] y, float[1,3,4] s) {
+            y, , , s = com.microsoft.SkipLayerNormalization <epsilon = 0.00001>(a, b, g, c)
+        }
+
+    The runtime does the same when it loads a model, unless the sum has another reader, as in every
+    block that normalizes first.
+
+    FLOAT: mean and variance may be summed in another order. Catalogue row F7. Source: ONNX
+    Runtime's contrib operator SkipLayerNormalization.
+    """
+
+    name: ClassVar[str] = "fuse-skip-layer-normalization"
+    exactness: ClassVar[Exactness] = Exactness.FLOAT
+
+    def before(self, op: Any, a: Any, b: Any, scale: Any, bias: Any) -> Any:
+        total = op.Add(a, b)
+        return op.LayerNormalization(total, scale, bias.optional), total
+
+    def when(self, m: Match) -> None:
+        shape = m.shape("a")
+        m.suppose(len(m.root.outputs) == 1 and len(shape) == 3)
+        m.require(m.attr("LayerNormalization", "axis", -1) in (-1, 2), "it is not the last axis")
+        m.require(
+            m.dtype("a") in (DataType.FLOAT, DataType.FLOAT16), "ONNX Runtime has no such kernel"
+        )
+        m.require(len(m.shape("scale")) == 1, "the scale is not a vector")
+        require_same_shape(m, m["a"], m["b"])
+
+    def after(self, op: Any, m: Match) -> Any:
+        bias = m.get("bias")
+        results = op.SkipLayerNormalization(
+            m["a"],
+            m["b"],
+            m["scale"],
+            *([bias] if bias is not None else []),
+            epsilon=m.attr("LayerNormalization", "epsilon", _EPSILON),
+            _domain=DOMAIN,
+            _outputs=4,
+        )
+        normalized, _, _, total = without_names(results, {0, 3})
+        return normalized, total

@@ -83,7 +83,8 @@ class DropRepeatedHeads(Rule):
         m.suppose(made_by(m, m["k"], "Reshape") is not None)
         keys, values = _before_repetition(m, m["k"]), _before_repetition(m, m["v"])
         m.suppose(keys is not None and values is not None)
-        assert keys is not None and values is not None
+        assert keys is not None
+        assert values is not None
         key_heads, value_heads = m.shape_of(keys[0])[1], m.shape_of(values[0])[1]
         m.require(known_equal(key_heads, value_heads), "keys and values differ in heads")
         rest = m.root.inputs[3:]

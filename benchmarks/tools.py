@@ -50,7 +50,7 @@ def _burnish_native(source: Path, destination: Path) -> None:
     from burnish.driver import optimize
     from burnish.saving import save
 
-    model, _ = optimize(source, passes="O2, ort-cpu-native")
+    model, _ = optimize(source, passes="O2, ort-native")
     save(model, destination)
 
 

@@ -15,7 +15,7 @@ from burnish.ir import Array, Model, label, schema, scopes
 from burnish.saving import save
 from burnish.target import Target
 
-_OPTIONS = ("threads", "custom_ops")
+_OPTIONS = ("threads", "custom_ops", "native")
 
 
 class OrtBackend(Backend):
@@ -36,8 +36,9 @@ class OrtBackend(Backend):
         return None
 
     def pipeline(self, target: Target, level: int) -> str:
-        """The preset of that level."""
-        return f"O{level}"
+        """The preset of that level; with ``native=yes``, the runtime's own operators after it."""
+        native = level >= 2 and _is_native(target)
+        return f"O{level}, ort-native" if native else f"O{level}"
 
     def check(self, model: Model, target: Target) -> tuple[Finding, ...]:
         """Opsets, domains and operators this runtime does not have.
@@ -142,12 +143,21 @@ def _threads(target: Target) -> int:
                 where=f"target {target}",
                 mend=f"its options: {', '.join(_OPTIONS)}",
             )
+    _is_native(target)
     text = target.options.get("threads", "0")
     if not text.isdigit():
         raise InputError(
             f"threads cannot be '{text}'", where=f"target {target}", mend="it is a number from 0"
         )
     return int(text)
+
+
+def _is_native(target: Target) -> bool:
+    """Whether the file may hold operators of ``com.microsoft``."""
+    text = target.options.get("native", "no")
+    if text not in ("yes", "no"):
+        raise InputError(f"native is yes or no, not '{text}'", where=f"target {target}")
+    return text == "yes"
 
 
 def _session_options(target: Target) -> tuple[Any, Any]:

@@ -313,6 +313,19 @@ def _pairings(pattern: NodePattern, node: Node) -> Iterator[_Goals]:
             yield ((first, right), (second, left))
 
 
+def _may_fit(pattern: Pattern, value: Value | None) -> bool:
+    """Whether a look at ``value`` and what makes it leaves ``pattern`` possible.
+
+    Most places fail here, before anything is copied.
+    """
+    if isinstance(pattern, Variable):
+        if value is None:
+            return pattern.may_miss
+        return not pattern.needs_constant or constant(value) is not None
+    node = None if value is None else value.producer()
+    return node is not None and node.op_type in pattern.node.op_types
+
+
 def _bind_variable(match: Match, pattern: Variable, value: Value | None) -> bool:
     if value is None:
         if not pattern.may_miss:
@@ -350,6 +363,8 @@ def _solve_node(pattern: NodePattern, node: Node, goals: _Goals, match: Match) -
     if not _fits(pattern, node, match.root.graph) or node in match.nodes.values():
         return
     for pairing in _pairings(pattern, node):
+        if not all(_may_fit(item, value) for item, value in pairing):
+            continue
         branch = Match(
             match.root, match.scope, match.ctx, dict(match.values), {**match.nodes, pattern: node}
         )

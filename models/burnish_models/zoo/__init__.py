@@ -9,6 +9,7 @@ import difflib
 
 from burnish.errors import InputError
 from burnish_models.zoo import (
+    affine,
     algebra,
     constants,
     control,
@@ -16,7 +17,11 @@ from burnish_models.zoo import (
     linear,
     movement,
     numbers,
+    products,
+    quantized,
+    selection,
     shapes,
+    spellings,
     structure,
     versions,
 )
@@ -33,9 +38,14 @@ def all_models() -> tuple[ZooModel, ...]:
         structure,
         control,
         movement,
+        selection,
         algebra,
         linear,
+        affine,
+        products,
+        spellings,
         numbers,
+        quantized,
         draws,
         versions,
     )

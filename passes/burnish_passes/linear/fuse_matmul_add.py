@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from burnish.ir import DataType
 from burnish.match import Match
 from burnish.passdef import Exactness
 from burnish.rewrite import Rule
-
-_GEMM_TYPES = frozenset({DataType.FLOAT, DataType.DOUBLE, DataType.FLOAT16})
+from burnish_passes.linear.gemm import fits_product, gemm_takes
 
 
 class FuseMatmulAdd(Rule):
@@ -45,15 +43,11 @@ class FuseMatmulAdd(Rule):
         left, right = m.shape("a"), m.shape("b")
         m.require(len(left) == len(right) == 2, "the operands of MatMul are not matrices")
         dtype = m.dtype("a")
-        supported = dtype in _GEMM_TYPES or (dtype == DataType.BFLOAT16 and m.opset >= 13)
-        m.require(supported, f"Gemm at opset {m.opset} is not for {dtype.name.lower()}")
+        m.require(gemm_takes(m, dtype), f"Gemm at opset {m.opset} is not for {dtype.name.lower()}")
         addend = m.shape("c")
         m.require(len(addend) <= 2, "the addend has more than two axes")
-        fits = zip(reversed(addend), (right[1], left[0]), strict=False)
-        m.require(
-            all(size is not None and (size == 1 or size == whole) for size, whole in fits),
-            "the addend may enlarge the product",
-        )
+        fits = fits_product(addend, (left[0], right[1]))
+        m.require(fits, "the addend may enlarge the product")
 
     def after(self, op: Any, m: Match) -> Any:
         return op.Gemm(m["a"], m["b"], m["c"])

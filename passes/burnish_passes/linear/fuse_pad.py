@@ -4,37 +4,15 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from burnish.ir import Attr, attribute, constant_array
 from burnish.match import Match
 from burnish.passdef import Exactness
 from burnish.rewrite import Rule
-from burnish_passes.proofs import has_static_contents, operand, static_ints
-
-
-def _text(value: Any) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
-
-
-def _padding(m: Match, rank: int) -> list[int]:
-    """How much the Pad adds, beginnings then ends, for every axis."""
-    pad = m.node("Pad")
-    m.require(_text(attribute(pad, "mode", "constant")) == "constant", "the Pad is not constant")
-    if m.opset < 11:
-        m.require(attribute(pad, "value", 0.0) == 0, "the Pad does not fill with 0")
-    elif operand(pad, 2) is not None:
-        filler = constant_array(operand(pad, 2))
-        m.require(filler is not None and not filler.any(), "the Pad may not fill with 0")
-    pads = static_ints(m, pad, "paddings" if m.opset < 2 else "pads", 1)
-    axes = static_ints(m, pad, "axes", 3)
-    if pads is None or (axes is None and has_static_contents(pad, "axes", 3)):
-        m.decline("how much the Pad adds is not known")
-    places = [axis % rank for axis in (range(rank) if axes is None else axes)]
-    m.require(len(pads) == 2 * len(places), "the Pad does not fit its axes")
-    full = [0] * (2 * rank)
-    for position, axis in enumerate(places):
-        full[axis] = pads[position]
-        full[axis + rank] = pads[position + len(places)]
-    return full
+from burnish_passes.paddings import (
+    attribute_text,
+    fill_value,
+    padded_attributes,
+    padding_of_space,
+)
 
 
 class FusePad(Rule):
@@ -68,17 +46,9 @@ class FusePad(Rule):
         return op.Conv(op.Pad(x, ..., _shared=True), w, ...)
 
     def after(self, op: Any, m: Match) -> Any:
-        conv, rank = m.node("Conv"), len(m.shape("x"))
-        added = _padding(m, rank)
-        m.require(min(added) >= 0, "the Pad cuts something off")
-        begins, ends = added[:rank], added[rank:]
-        m.require(not any(begins[:2] + ends[:2]), "the Pad adds batches or channels")
-        automatic = _text(attribute(conv, "auto_pad", "NOTSET"))
-        m.require(automatic in ("NOTSET", "VALID", ""), f"auto_pad is {automatic}")
-        own = attribute(conv, "pads") if automatic != "VALID" else None
-        own = (0,) * (2 * (rank - 2)) if own is None else own
-        pads = [one + other for one, other in zip(own, begins[2:] + ends[2:], strict=True)]
-        kept: list[Attr] = [
-            attr for name, attr in conv.attributes.items() if name not in ("auto_pad", "pads")
-        ]
+        pad, conv = m.node("Pad"), m.node("Conv")
+        m.require(attribute_text(pad, "mode", "constant") == "constant", "the Pad is not constant")
+        m.require(fill_value(m, pad) == 0, "the Pad may not fill with 0")
+        begins, ends = padding_of_space(m, pad, len(m.shape("x")))
+        kept, pads = padded_attributes(m, conv, begins, ends)
         return op.Conv(m["x"], *conv.inputs[1:], _attributes=kept, pads=pads)

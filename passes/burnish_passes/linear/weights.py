@@ -6,33 +6,42 @@ from typing import Any
 
 import numpy as np
 
-from burnish.ir import Array, Attr, Node, Value, attribute
+from burnish.ir import Array, Attr, Node, Value, attribute, constant_array
 from burnish.match import Match
 
 __all__ = [
     "batch_norm_affine",
     "constant_or_absent",
     "emit_conv",
+    "norm_affine",
     "out_channels",
     "rounded",
     "scaled_kernel",
+    "smallest_normal",
 ]
 
 
 def batch_norm_affine(m: Match) -> tuple[Array, Array]:
     """The factor and the shift per channel of the matched ``BatchNormalization`` at inference.
 
-    Variables ``scale``, ``bias``, ``mean`` and ``var`` of the match are its inputs. float64[C].
+    float64[C], see :func:`norm_affine`.
+    """
+    return norm_affine(m, m.node("BatchNormalization"))
+
+
+def norm_affine(m: Match, norm: Node) -> tuple[Array, Array]:
+    """The factor and the shift per channel, float64[C], of a BatchNormalization at inference.
 
     Raises:
-        Declined: when it trains, normalises per element, or a factor is not finite.
+        Declined: when it trains, normalises per element, its statistics are not constants, or a
+            factor is not finite.
     """
-    norm = m.node("BatchNormalization")
     m.require(not _trains(m, norm), "BatchNormalization is in training mode")
     m.require(attribute(norm, "spatial", 1) == 1, "BatchNormalization is not per channel")
-    scale, bias, mean, var = (
-        m.const(name).astype(np.float64) for name in ("scale", "bias", "mean", "var")
-    )
+    held = [constant_array(value) for value in norm.inputs[1:5]]
+    given = [array.astype(np.float64) for array in held if array is not None]
+    m.require(len(given) == 4, "the statistics of BatchNormalization are not constants")
+    scale, bias, mean, var = given
     epsilon = attribute(norm, "epsilon", 1e-5)
     with np.errstate(all="ignore"):
         factor = scale / np.sqrt(var + epsilon)
@@ -87,13 +96,28 @@ def scaled_kernel(conv: Node, kernel: Array, factor: Array) -> Array:
 
 
 def rounded(m: Match, exact: Array, like: Array, what: str) -> Array:
-    """``exact`` rounded once to the type of ``like``; declines when that overflows."""
+    """``exact`` rounded once to the type of ``like``.
+
+    Declines when that overflows, or when even the largest element is too small to keep its digits.
+    """
     with np.errstate(all="ignore"):
         narrow = exact.astype(like.dtype)
     # Back in float32 because numpy does not know the finite numbers of bfloat16.
     finite = np.isfinite(narrow if narrow.dtype.kind == "f" else narrow.astype(np.float32))
     m.require(bool(finite.all()), f"the new {what} has values that are not finite")
+    largest = float(np.abs(exact).max()) if exact.size else 0.0
+    m.require(
+        largest == 0.0 or largest >= smallest_normal(like.dtype),
+        f"the new {what} is too small for its type",
+    )
     return narrow
+
+
+def smallest_normal(dtype: np.dtype[Any]) -> float:
+    """The smallest number of a floating-point type that has all its digits."""
+    if dtype.kind != "f":
+        return 2.0**-126  # bfloat16, of which numpy knows nothing, has the exponents of float32
+    return float(np.finfo(dtype).tiny)
 
 
 def emit_conv(op: Any, m: Match, kernel: Array | None, bias: Array) -> Value:

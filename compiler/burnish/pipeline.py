@@ -151,6 +151,7 @@ class _Run:
             _NO_FIGURES if self.recorder is None else self.recorder.figures(self.meter, ctx.shapes)
         )
         self.index = 0
+        self.last_spent: dict[str, int] = {}
 
     def steps(self, steps: tuple[Step, ...], round_number: int) -> Iterator[PassRecord]:
         for step in steps:
@@ -161,13 +162,13 @@ class _Run:
 
     def fixpoint(self, group: Fixpoint) -> Iterator[PassRecord]:
         """Repeat the group; a pass that sees the same graph as last time is not run again."""
-        last_spent: dict[int, int] = {}
+        named = [(step.spec, step) for step in group.passes]
         for number in range(1, group.limit + 1):
             start = self.ctx.fuel.spent
-            for position, step in enumerate(group.passes):
-                if last_spent.get(position) == self.ctx.fuel.spent:
+            for name, step in named:
+                if self.last_spent.get(name) == self.ctx.fuel.spent:
                     continue
-                last_spent[position] = self.ctx.fuel.spent
+                self.last_spent[name] = self.ctx.fuel.spent
                 yield from self.steps((step,), number)
             if self.ctx.fuel.spent == start:
                 return

@@ -17,13 +17,28 @@ _EXACT: Final = """
     eliminate-identity, eliminate-neutral-element, eliminate-idempotent,
     eliminate-no-op-movement, compose-casts, compose-transposes, compose-reshapes,
     compose-concats, compose-slices, drop-transpose-before-reshape, select-from-split,
-    remove-zero-initial-state
+    remove-zero-initial-state, drop-unused-outputs, resolve-sequences, eliminate-full-scatter,
+    simplify-gather, raise-depth-to-space, simplify-split, merge-slices-into-split
 """
-_FLOAT: Final = """
-    eliminate-zero-addition, fuse-conv-batch-norm, fold-affine-into-conv,
-    fold-batch-norm-into-gemm, fuse-matmul-add, fuse-pad
+_IDIOMS: Final = """
+    fuse-rotary-embedding, fuse-attention, drop-repeated-heads, fuse-attention-cache,
+    merge-attention-heads
+"""
+_LINEAR: Final = """
+    fuse-conv-batch-norm, fold-affine-into-conv, fold-batch-norm-into-gemm, fuse-pad,
+    fold-focus-into-conv
+"""
+_ALGEBRA: Final = """
+    eliminate-zero-addition, fold-affine-before-conv, fold-batch-norm-across-views,
+    fold-affine-before-matmul, fold-scale-into-matmul, merge-constant-products,
+    fuse-matmul-add, fold-affine-into-gemm, fold-gemm-factors, remove-zero-bias,
+    merge-split-convs, fuse-reciprocal, merge-constant-steps, multiply-by-reciprocal
 """
 _END: Final = "merge-initializers, eliminate-common-subexpressions, remove-dead-code"
+_NATIVE: Final = """
+    fuse-packed-attention, fuse-skip-layer-normalization, fuse-bias-gelu, fuse-quick-gelu,
+    remove-dead-code
+"""
 
 
 def _one_line(text: str) -> str:
@@ -33,6 +48,11 @@ def _one_line(text: str) -> str:
 PRESETS: Final[dict[str, str]] = {
     "O0": "",
     "O1": _one_line(f"{_START}, fixpoint[{_EXACT}, {_END}], infer-shapes"),
-    "O2": _one_line(f"{_START}, fixpoint[{_EXACT}, {_FLOAT}, {_END}], infer-shapes"),
+    "O2": _one_line(
+        f"{_START}, fixpoint[{_EXACT}, {_END}], "
+        f"fixpoint[{_EXACT}, {_IDIOMS}, {_LINEAR}, {_END}], "
+        f"fixpoint[{_EXACT}, {_IDIOMS}, {_LINEAR}, {_ALGEBRA}, {_END}], infer-shapes"
+    ),
     "O3": "O2",
+    "ort-native": _one_line(_NATIVE),
 }

@@ -106,6 +106,9 @@ def as_result(op: Any, m: Match, x: Value) -> Value:
     Only for patterns of at least two nodes: there even the Identity is one node less.
     """
     result = m.root.outputs[0]
+    producer = x.producer()
+    if producer is not None and producer.graph is None:
+        return x  # just made, it takes over the name
     fixed = x.is_graph_input() or x.is_graph_output() or x.is_initializer()
     if result.is_graph_output() and (fixed or x.graph is not result.graph):
         made: Value = op.Identity(x)

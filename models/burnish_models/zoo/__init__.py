@@ -11,12 +11,14 @@ from burnish.errors import InputError
 from burnish_models.zoo import (
     affine,
     algebra,
+    bodies,
     constants,
     control,
     draws,
     linear,
     movement,
     numbers,
+    opsets,
     products,
     quantized,
     selection,
@@ -46,8 +48,10 @@ def all_models() -> tuple[ZooModel, ...]:
         spellings,
         numbers,
         quantized,
+        bodies,
         draws,
         versions,
+        opsets,
     )
     return tuple(model for subject in subjects for model in subject.MODELS)
 

@@ -1,23 +1,21 @@
-"""Two Slices of different axes are one."""
+"""Two Slices in a row are one."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import numpy as np
-
-from burnish.ir import Node, attribute, constant_array
 from burnish.match import Match
+from burnish.passdef import Exactness
 from burnish.rewrite import Rule
+from burnish_passes.movement.cuts import compose, cuts_of, emit_slice
 
 
 @dataclass(frozen=True)
 class ComposeSlices(Rule):
-    """Join a Slice of a Slice when they cut different axes.
+    """Join a Slice of a Slice.
 
-    ``Slice(Slice(x, axes a), axes b) => Slice(x, axes a + b)``, a and b disjoint.
+    ``Slice(Slice(x, axes a), axes b) => Slice(x, axes a + b)`` where a and b are disjoint:
 
     Before::
 
@@ -31,54 +29,46 @@ class ComposeSlices(Rule):
 
         agraph (float[4,6] x) => (float[2,3] y)
             <int64[1] zero = {0}, int64[1] two = {2}, int64[1] three = {3}, int64[1] one = {1},
-             int64[2] starts = {0, 0}, int64[2] ends = {2, 3}, int64[2] axes = {0, 1},
-             int64[2] steps = {1, 1}> {
+             int64[2] starts = {0, 0}, int64[2] ends = {2, 3}, int64[2] axes = {0, 1}> {
+            y = Slice(x, starts, ends, axes)
+        }
+
+    ``x[s:e:t][u:v:w] => x[s + u t : min(e, s + v t) : t w]`` on one axis. With a static size
+    negative starts, ends and steps are resolved first; without one they join only where clamping
+    cannot change the meaning:
+
+    Before::
+
+        agraph (float[N] x) => (float[M] y)
+            <int64[1] one = {1}, int64[1] two = {2}, int64[1] nine = {9}, int64[1] axis = {0}> {
+            a = Slice(x, one, nine, axis, two)
+            y = Slice(a, one, two)
+        }
+
+    After::
+
+        agraph (float[N] x) => (float[M] y)
+            <int64[1] starts = {3}, int64[1] ends = {5}, int64[1] axes = {0}, int64[1] steps = {2}> {
             y = Slice(x, starts, ends, axes, steps)
         }
 
-    Catalogue row C9, its first half. Source: ONNX operator specification of Slice.
+    BITWISE: elements only move. Catalogue row C9. Source: ONNX operator specification of Slice;
+    composition of arithmetic progressions.
     """
 
     name: ClassVar[str] = "compose-slices"
+    exactness: ClassVar[Exactness] = Exactness.BITWISE
 
     def before(self, op: Any, x: Any) -> Any:
         return op.Slice(op.Slice(x, ..., _name="inner"), ..., _name="outer")
 
     def after(self, op: Any, m: Match) -> Any:
-        rank = len(m.shape("x"))
-        inner, outer = _cut(m, m.node("inner"), rank), _cut(m, m.node("outer"), rank)
-        joined = [one + other for one, other in zip(inner, outer, strict=True)]
-        m.require(len(set(joined[2])) == len(joined[2]), "both cut the same axis")
-        if m.opset < 10:
-            return op.Slice(m["x"], starts=joined[0], ends=joined[1], axes=joined[2])
-        names = ("starts", "ends", "axes", "steps")
-        operands = [
-            op.constant(np.array(values, dtype=np.int64), f"{m.root.outputs[0].name}_{name}")
-            for values, name in zip(joined, names, strict=True)
-        ]
-        return op.Slice(m["x"], *operands)
-
-
-def _cut(m: Match, node: Node, rank: int) -> tuple[list[int], list[int], list[int], list[int]]:
-    """Starts, ends, axes from the front, and steps of a Slice."""
-    if m.opset < 10:
-        starts, ends = attribute(node, "starts"), attribute(node, "ends")
-        axes = attribute(node, "axes") or range(len(starts))
-        steps: Sequence[int] = [1] * len(starts)
-    else:
-        given = [_ints(m, node, position) for position in range(1, 5)]
-        starts, ends = given[0] or [], given[1] or []
-        axes = given[2] if given[2] is not None else range(len(starts))
-        steps = given[3] if given[3] is not None else [1] * len(starts)
-    return list(starts), list(ends), [axis % rank for axis in axes], list(steps)
-
-
-def _ints(m: Match, node: Node, position: int) -> list[int] | None:
-    value = node.inputs[position] if position < len(node.inputs) else None
-    if value is None:
-        return None
-    array = constant_array(value)
-    if array is None:
-        m.decline(f"{value.name} is not a constant")
-    found: list[int] = array.tolist()
-    return found
+        shape = m.shape("x")
+        joined = cuts_of(m, m.node("inner"), len(shape))
+        for axis, then in cuts_of(m, m.node("outer"), len(shape)).items():
+            first = joined.get(axis)
+            both = then if first is None else compose(shape[axis], first, then)
+            if both is None:
+                m.decline(f"what both take of axis {axis} depends on its size, which is not known")
+            joined[axis] = both
+        return emit_slice(op, m, m["x"], joined)

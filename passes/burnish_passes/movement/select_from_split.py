@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, ClassVar
 
-from burnish.ir import Node, Value, attribute
+from burnish.ir import Node, Value
 from burnish.match import Match
 from burnish.passdef import Exactness
 from burnish.rewrite import Rule, RuleSet
-from burnish_passes.movement.split_parts import axis_of, operand_starts, part_sizes, run_between
-from burnish_passes.proofs import as_result, has_static_contents, static_ints
+from burnish_passes.movement.cuts import ENDLESS, Cut, cut_of, emit_slice
+from burnish_passes.movement.split_parts import (
+    axis_of,
+    emit_split,
+    operand_starts,
+    part_sizes,
+    run_between,
+)
+from burnish_passes.proofs import as_result
 
 
 def _whole_split_at(m: Match, position: int) -> Node | None:
@@ -67,58 +76,65 @@ def _selected(op: Any, m: Match, concat: Node, first: int, last: int, axis: int)
         return chosen[0]
     if len(chosen) == len(concat.inputs):
         return concat.outputs[0]
-    made: Value = op.Concat(*chosen, _attributes=concat.attributes.values())
+    return _joined(op, concat, chosen)
+
+
+def _joined(op: Any, concat: Node, operands: Sequence[Value | None]) -> Value | None:
+    if len(operands) == 1:
+        return operands[0]
+    made: Value = op.Concat(*operands, _attributes=concat.attributes.values())
     return made
 
 
-_END = 2**31 - 1
+def _cut_operand(
+    op: Any, m: Match, concat: Node, starts: list[int], positions: range, axis: int
+) -> Value | None:
+    """A Slice of the one operand that has all these positions, or None."""
+    low, high = min(positions[0], positions[-1]), max(positions[0], positions[-1])
+    for value, start, end in zip(concat.inputs, starts, starts[1:], strict=False):
+        if value is not None and start <= low and high < end:
+            inside = range(positions.start - start, positions.stop - start, positions.step)
+            return emit_slice(op, m, value, {axis: Cut.of(inside)})
+    return None
 
 
 class SliceOfConcat(Rule):
-    """A Slice that takes whole operands of a Concat."""
+    """A Slice that takes whole operands of a Concat, or of one operand alone."""
 
     def before(self, op: Any) -> Any:
         concat = op.Concat(..., _name="concat", _shared=True)
         return op.Slice(concat, ..., _name="slice")
 
     def after(self, op: Any, m: Match) -> Any:
-        concat, cut = m.node("concat"), m.node("slice")
+        concat = m.node("concat")
         axis = axis_of(m, concat, 1)
-        rank = len(m.shape_of(concat.outputs[0]))
-        starts, ends = static_ints(m, cut, "starts", 1), static_ints(m, cut, "ends", 2)
-        axes, steps = static_ints(m, cut, "axes", 3), static_ints(m, cut, "steps", 4)
-        if not starts or not ends:
-            m.decline("where the Slice begins or ends is not known")
-        known = axes is not None or not has_static_contents(cut, "axes", 3)
-        known = known and (steps is not None or not has_static_contents(cut, "steps", 4))
-        m.require(known, "axes or steps of the Slice are not known")
-        m.require(steps is None or set(steps) == {1}, "the Slice skips or reverses")
-        axes = tuple(range(len(starts))) if axes is None else axes
-        m.suppose(len(starts) == len(ends) == len(axes) == 1 and axes[0] % rank == axis)
-        chosen = self.chosen(op, m, concat, starts[0], ends[0], axis)
+        place, cut = cut_of(m, m.node("slice"))
+        m.suppose(place == axis)
+        starts = operand_starts(m, concat, axis)
+        if len(starts) == len(concat.inputs) + 1:
+            positions = cut.positions(starts[-1])
+        elif cut.start in starts and cut.end >= ENDLESS and cut.step == 1:
+            rest = concat.inputs[len(starts) - 1 - starts[::-1].index(cut.start) :]
+            joined = _joined(op, concat, rest)
+            m.require(joined is not None, "an operand is absent")
+            return as_result(op, m, joined) if joined is not None else None
+        else:
+            known = min(cut.start, cut.end) >= 0 and max(cut.start, cut.end) <= starts[-1]
+            m.require(known and cut.step > 0, "the Slice reaches operands whose size is not known")
+            positions = range(cut.start, cut.end, cut.step)
+        m.require(len(positions) > 0, "the Slice takes nothing")
+        chosen = None
+        if positions.step == 1:
+            chosen = _selected(op, m, concat, positions.start, positions.stop, axis)
         if chosen is None:
-            m.decline("the Slice does not take whole operands of known size")
+            chosen = _cut_operand(op, m, concat, starts, positions, axis)
+        if chosen is None:
+            m.decline("the Slice takes parts of several operands")
         return as_result(op, m, chosen)
-
-    def chosen(
-        self, op: Any, m: Match, concat: Node, first: int, last: int, axis: int
-    ) -> Value | None:
-        """The operands between the two positions, which may count from the end."""
-        offsets = operand_starts(m, concat, axis)
-        total = offsets[-1] if len(offsets) == len(concat.inputs) + 1 else None
-        if total is not None:
-            first, last, _ = slice(first, last).indices(total)
-        elif first in offsets and last >= _END:
-            rest = concat.inputs[len(offsets) - 1 - offsets[::-1].index(first) :]
-            if len(rest) == 1:
-                return rest[0]
-            made: Value = op.Concat(*rest, _attributes=concat.attributes.values())
-            return made
-        return _selected(op, m, concat, first, last, axis)
 
 
 class SplitOfConcat(Rule):
-    """A Split each part of which is made of whole operands of a Concat."""
+    """A Split whose parts are operands of a Concat, several of them, or parts of one."""
 
     def before(self, op: Any) -> Any:
         concat = op.Concat(..., _name="concat", _shared=True)
@@ -127,22 +143,46 @@ class SplitOfConcat(Rule):
     def after(self, op: Any, m: Match) -> Any:
         concat, split = m.node("concat"), m.node("split")
         axis = axis_of(m, concat, 1)
-        default = attribute(split, "axis", 0)
-        m.suppose(default % len(m.shape_of(concat.outputs[0])) == axis)
-        offsets = operand_starts(m, concat, axis)
-        m.require(len(offsets) == len(concat.inputs) + 1, "a size is known only when it runs")
-        sizes = part_sizes(m, split, offsets[-1])
+        m.suppose(axis_of(m, split, 0) == axis)
+        starts = operand_starts(m, concat, axis)
+        m.require(len(starts) == len(concat.inputs) + 1, "a size is known only when it runs")
+        sizes = part_sizes(m, split, starts[-1])
         if sizes is None:
             m.decline("the sizes of the parts are not known")
+        m.require(min(sizes) > 0, "a part is empty")
         results: list[Value] = []
-        start = 0
-        for size in sizes:
-            chosen = _selected(op, m, concat, start, start + size, axis)
+        first = 0
+        while len(results) < len(sizes):
+            size = sizes[len(results)]
+            chosen = _selected(op, m, concat, first, first + size, axis)
             if chosen is None:
-                m.decline("a part does not consist of whole operands")
-            results.append(chosen)
-            start += size
+                results.extend(_split_operand(op, m, concat, starts, sizes[len(results) :], axis))
+                first = sum(sizes[: len(results)])
+            else:
+                results.append(chosen)
+                first += size
+        made = [node.op_type for node in op.nodes]
+        m.require("Split" not in made or made.count("Split") + made.count("Concat") == 1, _MORE)
         return tuple(results)
+
+
+_MORE = "there would be as many operators as before"
+
+
+def _split_operand(
+    op: Any, m: Match, concat: Node, starts: list[int], sizes: Sequence[int], axis: int
+) -> Sequence[Value]:
+    """The parts of the one operand that as many of ``sizes`` as needed fill exactly.
+
+    The sizes are those of the parts from the start of that operand on.
+    """
+    first = starts[-1] - sum(sizes)
+    for value, start, end in zip(concat.inputs, starts, starts[1:], strict=False):
+        ends = list(accumulate(sizes, initial=first))
+        if start == first and end > start and end in ends and value is not None:
+            made: Sequence[Value] = emit_split(op, m, value, sizes[: ends.index(end)], axis)
+            return made
+    m.decline("a part takes from several operands")
 
 
 @dataclass(frozen=True)
@@ -188,6 +228,24 @@ class SelectFromSplit(RuleSet):
             y = Relu(b)
             z = Relu(a)
             w = Sigmoid(b)
+        }
+
+    A cut that lies inside one operand is made there, and the Concat is not needed for it:
+
+    Before::
+
+        agraph (float[3] a, float[4] b) => (float[2] y) {
+            starts = Constant <value = int64[1] {4}> ()
+            ends = Constant <value = int64[1] {6}> ()
+            t = Concat <axis = 0> (a, b)
+            y = Slice(t, starts, ends)
+        }
+
+    After::
+
+        agraph (float[3] a, float[4] b) => (float[2] y)
+            <int64[1] starts = {1}, int64[1] ends = {3}, int64[1] axes = {0}> {
+            y = Slice(b, starts, ends, axes)
         }
 
     BITWISE: elements only move. Catalogue row C11. Source: ONNX operator specifications of

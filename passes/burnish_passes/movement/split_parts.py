@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import accumulate
+from typing import Any
+
+import numpy as np
 
 from burnish.ir import Node, Value, attribute
 from burnish.match import Match
 from burnish.symbolic import Dim
 from burnish_passes.proofs import has_static_contents, static_ints
 
-__all__ = ["axis_of", "operand_starts", "part_sizes", "run_between"]
+__all__ = ["axis_of", "emit_split", "operand_starts", "part_sizes", "run_between"]
 
 
 def axis_of(m: Match, node: Node, default: int) -> int:
@@ -62,3 +65,18 @@ def part_sizes(m: Match, split: Node, total: int) -> list[int] | None:
     ends = list(accumulate([chunk] * (count - 1), initial=0))
     sizes = [chunk] * (count - 1) + [total - ends[-1]]
     return sizes if sizes[-1] >= 0 else None
+
+
+def emit_split(op: Any, m: Match, x: Value, sizes: Sequence[int], axis: int) -> Sequence[Value]:
+    """A Split into parts of these sizes as the model's opset spells it."""
+    count = len(sizes)
+    if len(set(sizes)) == 1:
+        even = count if m.opset >= 18 else None
+        parts = op.Split(x, axis=axis, num_outputs=even, _outputs=count)
+    elif m.opset < 13:
+        parts = op.Split(x, axis=axis, split=list(sizes), _outputs=count)
+    else:
+        given = op.constant(np.array(sizes, dtype=np.int64), f"{m.root.outputs[0].name}_split")
+        parts = op.Split(x, given, axis=axis, _outputs=count)
+    found: Sequence[Value] = parts if isinstance(parts, tuple) else (parts,)
+    return found

@@ -166,13 +166,11 @@ class FoldShapeArithmetic(Pass):
         source = value
         while True:
             producer = source.producer()
-            if producer is None or producer.graph is not node.graph or not producer.inputs:
+            if producer is None or producer.graph is not node.graph:
                 break
-            upstream = producer.inputs[0]
-            before = None if upstream is None else ctx.shapes.shape(upstream)
-            if upstream is None or before is None or len(before) != len(shape):
-                break
-            if not all(map(known_equal, before, shape)):
+            # Any operand: a scalar or a bias may well stand before what it is applied to.
+            upstream = next((v for v in producer.inputs if _has_shape(v, shape, ctx)), None)
+            if upstream is None:
                 break
             source = upstream
         if source is value or not ctx.applies(self.name, node, f"reads {source.name}"):
@@ -180,6 +178,11 @@ class FoldShapeArithmetic(Pass):
         node.replace_input_with(0, source)
         producer = value.producer()
         return [] if producer is None else [producer]
+
+
+def _has_shape(value: Value | None, shape: Sequence[Dim], ctx: Context) -> bool:
+    found = None if value is None else ctx.shapes.shape(value)
+    return found is not None and len(found) == len(shape) and all(map(known_equal, found, shape))
 
 
 def _position(part: Sequence[object], whole: Sequence[object]) -> int | None:

@@ -58,12 +58,22 @@ _INT_MAX = 2**63 - 1
         (_slice(0, 3, middle="N"), ["Neg"]),
         (_slice(3, _INT_MAX, middle="N"), ["Concat", "Neg"]),
         (_slice(0, 12), ["Concat", "Neg"]),
-        # Cuts inside an operand, another axis, steps, or a place that is not known.
-        (_slice(1, 3), ["Concat", "Slice", "Neg"]),
-        (_slice(3, 6), ["Concat", "Slice", "Neg"]),
+        # Inside one operand.
+        (_slice(1, 3), ["Slice", "Neg"]),
+        (_slice(3, 6), ["Slice", "Neg"]),
+        (_slice(0, 3, step=2), ["Slice", "Neg"]),
+        (_slice(-1, -4, step=-1), ["Slice", "Neg"]),
+        (_slice(2, -(2**63), step=-1), ["Slice", "Neg"]),
+        (_slice(1, 3, middle="N"), ["Slice", "Neg"]),
+        # Parts of two, another axis, a place that is not known, or nothing at all.
+        (_slice(2, 4), ["Concat", "Slice", "Neg"]),
+        (_slice(3, 0, step=-1), ["Concat", "Slice", "Neg"]),
+        (_slice(0, 7, step=6), ["Concat", "Slice", "Neg"]),
         (_slice(0, 1, axis=0), ["Concat", "Slice", "Neg"]),
-        (_slice(0, 3, step=2), ["Concat", "Slice", "Neg"]),
         (_slice(-5, _INT_MAX, middle="N"), ["Concat", "Slice", "Neg"]),
+        (_slice(1, 4, middle="N"), ["Concat", "Slice", "Neg"]),
+        (_slice(1, -1, middle="N"), ["Concat", "Slice", "Neg"]),
+        (_slice(5, 4), ["Concat", "Slice", "Neg"]),
     ],
 )
 def test_slices_of_a_concat(text: str, left: list[str]) -> None:
@@ -77,6 +87,9 @@ def test_slices_of_a_concat(text: str, left: list[str]) -> None:
         ("3, 4, 5", ["Neg", "Relu", "Abs"]),
         ("0, 7, 5", ["Concat", "Split", "Neg", "Relu", "Abs"]),
         ("3, 3, 6", ["Concat", "Split", "Neg", "Relu", "Abs"]),
+        # One operand is divided, the others come whole.
+        ("1, 2, 9", ["Concat", "Split", "Neg", "Relu", "Abs"]),
+        ("7, 1, 4", ["Concat", "Split", "Neg", "Relu", "Abs"]),
     ],
 )
 def test_a_split_of_a_concat(sizes: str, left: list[str]) -> None:
@@ -143,3 +156,38 @@ def test_opset_11_sizes_are_an_attribute() -> None:
         opset=11,
     )
     assert ops(model) == ["Neg", "Relu"]
+
+
+@pytest.mark.parametrize("opset", [11, 13, 18])
+@pytest.mark.parametrize("sizes", ["1, 1, 1", "1, 2"])
+def test_only_the_operand_that_is_divided_is_split(opset: int, sizes: str) -> None:
+    count = len(sizes.split(",")) + 1
+    parts = [f"p{index}" for index in range(count)]
+    given = f", split = [{sizes}, 4]> (t)" if opset < 13 else "> (t, k)"
+    negated = " ".join(f"y{index} = Neg({part})" for index, part in enumerate(parts))
+    results = ", ".join(f"float[d{index}] y{index}" for index in range(count))
+    model, _ = run_passes(
+        f"""agraph (float[3] a, float[4] b) => ({results})
+            <int64[{count}] k = {{{sizes}, 4}}> {{
+            t = Concat <axis = 0> (a, b)
+            {", ".join(parts)} = Split <axis = 0{given}
+            {negated}
+        }}""",
+        PASS,
+        opset=opset,
+    )
+    assert ops(model) == ["Split"] + ["Neg"] * count
+    split = next(iter(model.graph))
+    assert split.inputs[0] is model.graph.inputs[0]
+    assert len(split.outputs) == count - 1
+
+
+def test_a_slice_of_an_operand_can_be_a_graph_output() -> None:
+    model, _ = run_passes(
+        """agraph (float[3] a, float[4] b) => (float[2] y) <int64[1] s = {1}, int64[1] e = {3}> {
+            t = Concat <axis = 0> (a, b)
+            y = Slice(t, s, e)
+        }""",
+        PASS,
+    )
+    assert ops(model) == ["Slice"]

@@ -132,6 +132,15 @@ def test_shape_of_what_keeps_the_shape_frees_it() -> None:
     assert ops(model) == ["Shape"]
 
 
+def test_shape_of_what_keeps_the_shape_of_a_later_operand() -> None:
+    text = """g (float[N, M] x, float[M] v, float s) => (int64[2] y) {
+        a = Relu (x) b = Mul (s, a) c = Sub (v, b)
+        y = Shape (c)
+    }"""
+    model, _ = run_passes(text, CLEAN)
+    assert ops(model) == ["Shape"]
+
+
 @pytest.mark.parametrize("op", ["Transpose (x)", "Add (x, v)", "Concat <axis = 0> (x, x)"])
 def test_shape_of_what_changes_the_shape_stays(op: str) -> None:
     text = f"""g (float[N, M] x, float[K, M] v) => (int64[2] y) {{

@@ -13,6 +13,7 @@ from burnish.ir import Model, make_tensor, scopes
 from burnish.passdef import Context, Exactness, Pass
 from burnish.pipeline import PassRecord
 from burnish.saving import to_proto
+from burnish.target import parse_target
 from burnish.text import parse_model
 from burnish.verify import verify
 
@@ -36,7 +37,9 @@ def run_passes(text: str, passes: str, *, opset: int = 20) -> tuple[Model, Seque
     The answers are compared within the exactness the pipeline declares.
     """
     source = to_proto(parse_model(text, opset=opset))
-    done = optimize(source, passes=passes, allow=Exactness.LOSSY)
+    done = optimize(
+        source, passes=passes, allow=Exactness.LOSSY, target=parse_target("onnx")
+    )
     result = to_proto(done.model)
     onnx.checker.check_model(result, full_check=True)
     verdict = verify(source, result, exactness=done.pipeline.exactness)

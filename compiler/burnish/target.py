@@ -80,6 +80,11 @@ TARGETS: tuple[Target, ...] = (
         about="ONNX Runtime on this machine's processor",
         limits=_ORT_CPU,
     ),
+    Target(
+        name="onnx",
+        about="any runtime of ONNX opset 26: standard operators, none of them avoided",
+        limits=Limits(highest_opset=26),
+    ),
 )
 
 

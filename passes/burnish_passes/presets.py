@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Final
 
 _START: Final = "inline-functions, infer-shapes, lift-constants, remove-dead-code"
+_RAISE: Final = "raise-opset"
 _EXACT: Final = """
     fold-constants, inline-if, lift-constants,
     scalarize-range, fold-shape-arithmetic, simplify-reshape,
@@ -18,22 +19,28 @@ _EXACT: Final = """
     eliminate-no-op-movement, compose-casts, compose-transposes, compose-reshapes,
     compose-concats, compose-slices, drop-transpose-before-reshape, select-from-split,
     remove-zero-initial-state, drop-unused-outputs, resolve-sequences, eliminate-full-scatter,
-    simplify-gather, raise-depth-to-space, simplify-split, merge-slices-into-split
+    simplify-gather, raise-depth-to-space, simplify-split, merge-slices-into-split,
+    make-pads-explicit, drop-expand-before-broadcast
 """
 _IDIOMS: Final = """
+    fuse-gelu, fuse-activations, fuse-hard-activations,
+    fuse-layer-normalization, fuse-rms-normalization, fuse-channel-normalization,
+    fold-affine-into-normalization, fuse-reductions, fuse-softmax,
     fuse-rotary-embedding, fuse-attention, drop-repeated-heads, fuse-attention-cache,
     merge-attention-heads
 """
 _LINEAR: Final = """
     fuse-conv-batch-norm, fold-affine-into-conv, fold-batch-norm-into-gemm, fuse-pad,
-    fold-focus-into-conv
+    fold-focus-into-conv, fuse-pad-into-pool, eliminate-unit-pool, lower-einsum,
+    drop-reshape-around-matmul
 """
 _ALGEBRA: Final = """
     eliminate-zero-addition, fold-affine-before-conv, fold-batch-norm-across-views,
     fold-affine-before-matmul, fold-scale-into-matmul, merge-constant-products,
     fuse-matmul-add, fold-affine-into-gemm, fold-gemm-factors, remove-zero-bias,
-    merge-split-convs, fuse-reciprocal, merge-constant-steps, multiply-by-reciprocal
+    fold-transpose-into-gemm, raise-global-average-pool, merge-split-convs, fuse-reciprocal, merge-constant-steps, multiply-by-reciprocal
 """
+_WIDE: Final = "merge-parallel-matmuls, merge-parallel-convs"
 _END: Final = "merge-initializers, eliminate-common-subexpressions, remove-dead-code"
 _NATIVE: Final = """
     fuse-packed-attention, fuse-skip-layer-normalization, fuse-bias-gelu, fuse-quick-gelu,
@@ -49,10 +56,10 @@ PRESETS: Final[dict[str, str]] = {
     "O0": "",
     "O1": _one_line(f"{_START}, fixpoint[{_EXACT}, {_END}], infer-shapes"),
     "O2": _one_line(
-        f"{_START}, fixpoint[{_EXACT}, {_END}], "
+        f"{_START}, {_RAISE}, fixpoint[{_EXACT}, {_END}], "
         f"fixpoint[{_EXACT}, {_IDIOMS}, {_LINEAR}, {_END}], "
         f"fixpoint[{_EXACT}, {_IDIOMS}, {_LINEAR}, {_ALGEBRA}, {_END}], infer-shapes"
     ),
-    "O3": "O2",
+    "O3": _one_line(f"O2, {_WIDE}, {_END}, infer-shapes"),
     "ort-native": _one_line(_NATIVE),
 }

@@ -14,7 +14,7 @@ from burnish.ir import Graph, Model, Value, constant, is_deterministic, scopes, 
 from burnish.passdef import Context, Exactness, Pass
 from burnish.registry import pass_types
 from burnish.rewrite import Rule, RuleSet
-from burnish.target import Target
+from burnish.target import parse_target
 from burnish.text import model_text, parse_model, value_text
 from burnish.verify import verify
 
@@ -117,7 +117,7 @@ def _runs_alike(model: Model) -> bool:
 @pytest.mark.parametrize(("found", "before", "after"), _cases())
 def test_before_becomes_after(found: type[Pass], before: str, after: str) -> None:
     model, expected = parse_model(before), parse_model(after)
-    found().run(model, Context.of(model, Target()))
+    found().run(model, Context.of(model, parse_target("onnx")))
     plain = issubclass(found, Rule | RuleSet)
     assert normal_text(model, constants_are_values=plain) == normal_text(
         expected, constants_are_values=plain

@@ -71,9 +71,9 @@ MODELS: tuple[ZooModel, ...] = (
         dims={"N": 4},
         initializers={
             "w": weights(6),
-            "eps": np.float32(1e-5),
-            "at": np.int64(-1),
-            "one": np.int64(1),
+            "eps": np.array(1e-5, np.float32),
+            "at": np.array(-1),
+            "one": np.array(1),
         },
     ),
 )

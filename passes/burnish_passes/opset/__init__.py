@@ -1,0 +1,1 @@
+"""Operator set versions: a model written anew in a later opset."""

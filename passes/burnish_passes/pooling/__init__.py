@@ -1,0 +1,1 @@
+"""Pooling: padding, windows of one element, means over all of space."""

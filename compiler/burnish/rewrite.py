@@ -292,7 +292,7 @@ class _Worklist:
             why = invalid_at_opset(node, match.scope.opsets)
             if why:
                 match.decline(why)
-            if not node.domain and node.op_type in limits.missing_ops | limits.avoided_ops:
+            if not node.domain and not limits.welcomes(node.op_type):
                 match.decline(f"{self.ctx.target.name} has no good kernel for {node.op_type}")
         outputs: set[Value] = set()
         for was, becomes in zip(old, new, strict=True):

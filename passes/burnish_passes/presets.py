@@ -11,16 +11,18 @@ from __future__ import annotations
 from typing import Final
 
 _START: Final = "inline-functions, infer-shapes, lift-constants, remove-dead-code"
-_RAISE: Final = "raise-opset"
+_RAISE: Final = "raise-function-bodies, raise-opset"
 _EXACT: Final = """
-    fold-constants, inline-if, lift-constants,
+    fold-constants, inline-if, hoist-invariants, unroll-loop, lift-constants,
     scalarize-range, fold-shape-arithmetic, simplify-reshape,
     eliminate-identity, eliminate-neutral-element, eliminate-idempotent,
+    simplify-where, absorb-negation, fold-absorbing-element, fold-into-keepdims,
     eliminate-no-op-movement, compose-casts, compose-transposes, compose-reshapes,
     compose-concats, compose-slices, drop-transpose-before-reshape, select-from-split,
     remove-zero-initial-state, drop-unused-outputs, resolve-sequences, eliminate-full-scatter,
     simplify-gather, raise-depth-to-space, simplify-split, merge-slices-into-split,
-    make-pads-explicit, drop-expand-before-broadcast
+    make-pads-explicit, drop-expand-before-broadcast,
+    cancel-requantize, drop-bounds-before-quantize, propagate-quantization
 """
 _IDIOMS: Final = """
     fuse-gelu, fuse-activations, fuse-hard-activations,
@@ -30,12 +32,13 @@ _IDIOMS: Final = """
     merge-attention-heads
 """
 _LINEAR: Final = """
+    compose-clips, compose-reductions, fuse-log-softmax,
     fuse-conv-batch-norm, fold-affine-into-conv, fold-batch-norm-into-gemm, fuse-pad,
     fold-focus-into-conv, fuse-pad-into-pool, eliminate-unit-pool, lower-einsum,
     drop-reshape-around-matmul
 """
 _ALGEBRA: Final = """
-    eliminate-zero-addition, fold-affine-before-conv, fold-batch-norm-across-views,
+    eliminate-zero-addition, simplify-power, fold-affine-before-conv, fold-batch-norm-across-views,
     fold-affine-before-matmul, fold-scale-into-matmul, merge-constant-products,
     fuse-matmul-add, fold-affine-into-gemm, fold-gemm-factors, remove-zero-bias,
     fold-transpose-into-gemm, raise-global-average-pool, merge-split-convs, fuse-reciprocal, merge-constant-steps, multiply-by-reciprocal
@@ -57,7 +60,7 @@ PRESETS: Final[dict[str, str]] = {
     "O1": _one_line(f"{_START}, fixpoint[{_EXACT}, {_END}], infer-shapes"),
     "O2": _one_line(
         f"{_START}, {_RAISE}, fixpoint[{_EXACT}, {_END}], "
-        f"fixpoint[{_EXACT}, {_IDIOMS}, {_LINEAR}, {_END}], "
+        f"fixpoint[{_EXACT}, {_IDIOMS}, {_LINEAR}, {_END}], expand-missing-operators, "
         f"fixpoint[{_EXACT}, {_IDIOMS}, {_LINEAR}, {_ALGEBRA}, {_END}], infer-shapes"
     ),
     "O3": _one_line(f"O2, {_WIDE}, {_END}, infer-shapes"),

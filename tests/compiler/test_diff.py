@@ -268,3 +268,21 @@ def test_outputs_that_change_places_are_a_change() -> None:
     first, second = model.graph.outputs
     model.graph.outputs[:] = [second, first]
     assert recorder.observe()
+
+
+def test_an_opset_that_is_raised(chain: Model) -> None:
+    recorder = Recorder(chain)
+    chain.opset_imports[""] = 21
+    chain.opset_imports["com.microsoft"] = 1
+    diff = recorder.observe()
+    assert diff.changed == (("opset ai.onnx: 20", "opset ai.onnx: 21"),)
+    assert diff.added == ("opset com.microsoft: 1",)
+
+
+def test_an_opset_of_a_function() -> None:
+    model = parse_model(FUNCTION)
+    recorder = Recorder(model)
+    next(iter(model.functions.values())).opset_imports[""] = 21
+    diff = recorder.observe()
+    assert diff.lines[0] == "@ function d.f"
+    assert diff.changed == (("opset ai.onnx: 20", "opset ai.onnx: 21"),)

@@ -91,7 +91,7 @@ def test_unknown_name_suggests_a_near_one() -> None:
 
 def test_every_first_row_of_the_catalogue_has_a_model() -> None:
     covered = {row for model in MODELS for row in model.rows}
-    assert covered == FIRST_ROWS
+    assert covered >= FIRST_ROWS
 
 
 @every_model()

@@ -21,7 +21,7 @@ MODELS: tuple[ZooModel, ...] = (
         rows=("C9",),
         trap="Adding -3 and 1: of two rows the first Slice takes both and the second the last.",
         keeps=("Slice",),
-        dims={"N": 2},
+        dims={"N": 2, "A": 1, "B": 2},
     ),
     ZooModel(
         "slices_overlap",

@@ -20,7 +20,8 @@ def _two(m: Match) -> tuple[Value, Bounds, Bounds]:
     for node, found in ((m.node("inner"), inner), (m.node("outer"), outer)):
         m.suppose(found is not None or node.op_type == "Clip")
         m.require(found is not None, f"the bounds of {label(node)} are not finite constants")
-    assert inner is not None and outer is not None
+    assert inner is not None
+    assert outer is not None
     m.suppose(outer[0] is m.node("inner").outputs[0])
     return inner[0], inner[1], outer[1].after(inner[1])
 

@@ -60,7 +60,8 @@ class FoldAbsorbing(Rule):
 
     def when(self, m: Match) -> None:
         held = constant(m["c"])
-        m.suppose(held is not None and is_filled_with(m.const("c"), _ABSORBING[m.root.op_type]))
+        m.suppose(held is not None and (_is_exact(held.dtype) or held.size == 1))
+        m.suppose(is_filled_with(m.const("c"), _ABSORBING[m.root.op_type]))
         m.require(held is not None and _is_exact(held.dtype), "0 * NaN and 0 * inf are NaN")
 
     def after(self, op: Any, m: Match) -> Any:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from types import MappingProxyType
+from typing import ClassVar, Final
+
+import onnx.helper
 
 from burnish.graph import replace_value, why_not_replaceable
 from burnish.ir import (
@@ -12,17 +17,28 @@ from burnish.ir import (
     Model,
     Node,
     Scope,
+    constant,
     is_deterministic,
     remove_node,
+    schema,
 )
 from burnish.passdef import Context, Pass
 from burnish.text import digest
 
-_EXCHANGEABLE = frozenset(
-    {"Add", "And", "BitwiseAnd", "BitwiseOr", "BitwiseXor", "Equal", "Mul", "Or", "Xor"}
+_EXCHANGEABLE: Final = frozenset(
+    {"Add", "And", "BitwiseAnd", "BitwiseOr", "BitwiseXor", "Equal", "Mean", "Mul", "Or", "Sum"}
+    | {"Xor"}
 )
-"""Operators that give the same bits with their operands exchanged. Max and Min are not among
-them: which of -0.0 and +0.0 they return may depend on the order."""
+"""Operators that give the same bits with their two operands exchanged; which NaN they give is
+nobody's business. Sum and Mean of more operands may round differently in another order."""
+_EXTREMA: Final = frozenset({"Max", "Min"})
+"""Which of -0.0 and +0.0 they return may depend on the order."""
+_MIRRORED: Final[Mapping[str, str]] = MappingProxyType(
+    {"Greater": "Less", "GreaterOrEqual": "LessOrEqual"}
+)
+"""The same comparison with its operands exchanged."""
+_FEW: Final = 64
+"""Constants of more elements are not searched for zeros."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +46,10 @@ class EliminateCommonSubexpressions(Pass):
     """Compute equal things once.
 
     ``u = f(a, b), v = f(a, b) => u`` for deterministic ``f``; operands of commutative operators
-    are put in order first. Which operators are random comes from their schema. Two graph outputs
-    keep their two names, so they are not merged.
+    are put in order first, ``a > b`` is ``b < a``, and an attribute that says what it says by
+    default is no difference. Max and Min commute for integers, and beside a constant without
+    zeros: else the order may decide between -0.0 and 0.0. Which operators are random comes from
+    their schema. Two graph outputs keep their two names, so they are not merged.
 
     Before::
 
@@ -48,7 +66,7 @@ class EliminateCommonSubexpressions(Pass):
             y = Mul(u, u)
         }
 
-    Catalogue row D8. Source: common subexpression elimination by value numbering.
+    BITWISE. Catalogue row D8. Source: common subexpression elimination by value numbering.
     """
 
     name: ClassVar[str] = "eliminate-common-subexpressions"
@@ -68,7 +86,7 @@ class EliminateCommonSubexpressions(Pass):
                 deterministic[kind] = is_deterministic(node, scope.opsets)
             if not deterministic[kind] or node.op_type == "Constant":
                 continue
-            key = _key(node)
+            key = _key(node, scope, ctx)
             if key is None:
                 continue
             first = seen.setdefault(key, node)
@@ -88,18 +106,49 @@ class EliminateCommonSubexpressions(Pass):
         remove_node(second)
 
 
-def _key(node: Node) -> tuple[object, ...] | None:
+def _key(node: Node, scope: Scope, ctx: Context) -> tuple[object, ...] | None:
     """What makes two nodes equal, or None when they cannot be compared."""
     attributes: list[object] = []
     for name, attr in sorted(node.attributes.items()):
         if attr.is_ref() or attr.type in (AttributeType.GRAPH, AttributeType.GRAPHS):
             return None
-        attributes.append((name, _attribute_key(attr)))
-    inputs = [id(value) if value is not None else 0 for value in node.inputs]
-    if node.op_type in _EXCHANGEABLE:
-        inputs.sort()
+        key = _attribute_key(attr)
+        if key != _default(node.op_type, node.domain, scope.opsets.get(node.domain, 0), name):
+            attributes.append((name, key))
+    op_type, inputs = node.op_type, [id(value) if value is not None else 0 for value in node.inputs]
+    if node.domain == "" and len(inputs) == 2:
+        if op_type in _MIRRORED and "axis" not in node.attributes:
+            op_type = _MIRRORED[op_type]
+            inputs.reverse()
+        elif op_type in _EXCHANGEABLE or (op_type in _EXTREMA and _zeros_do_not_meet(node, ctx)):
+            inputs.sort()
     present = tuple(bool(output.name) for output in node.outputs)
-    return (node.op_type, node.domain, node.overload, tuple(inputs), tuple(attributes), present)
+    return (op_type, node.domain, node.overload, tuple(inputs), tuple(attributes), present)
+
+
+def _zeros_do_not_meet(node: Node, ctx: Context) -> bool:
+    """Whether the two operands of Max or Min are never zeros of either sign at one place."""
+    for value in node.inputs:
+        if value is None:
+            return False
+        dtype = ctx.shapes.dtype(value)
+        if dtype is not None and dtype.is_integer():
+            return True
+        held = constant(value)
+        if held is not None and held.size <= _FEW and bool((held.numpy() != 0).all()):
+            return True
+    return False
+
+
+@functools.cache
+def _default(op_type: str, domain: str, version: int, name: str) -> object:
+    """What :func:`_attribute_key` gives for the default of an attribute; None without one."""
+    known = schema(op_type, domain, version)
+    described = None if known is None else known.attributes.get(name)
+    if described is None or not described.default_value.type:
+        return None
+    held = onnx.helper.get_attribute_value(described.default_value)
+    return repr(held.decode() if isinstance(held, bytes) else held)
 
 
 def _attribute_key(attr: Attr) -> object:

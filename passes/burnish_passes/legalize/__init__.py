@@ -1,0 +1,1 @@
+"""What a target has no kernel for, written in operators that it has."""

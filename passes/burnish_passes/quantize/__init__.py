@@ -1,0 +1,1 @@
+"""Graphs that are quantized stay quantized, with fewer steps between the codes."""

@@ -43,7 +43,6 @@ _ALGEBRA: Final = """
     fuse-matmul-add, fold-affine-into-gemm, fold-gemm-factors, remove-zero-bias,
     fold-transpose-into-gemm, raise-global-average-pool, merge-split-convs, fuse-reciprocal, merge-constant-steps, multiply-by-reciprocal
 """
-_WIDE: Final = "merge-parallel-matmuls, merge-parallel-convs"
 _END: Final = "merge-initializers, eliminate-common-subexpressions, remove-dead-code"
 _NATIVE: Final = """
     fuse-packed-attention, fuse-skip-layer-normalization, fuse-bias-gelu, fuse-quick-gelu,
@@ -61,8 +60,9 @@ PRESETS: Final[dict[str, str]] = {
     "O2": _one_line(
         f"{_START}, {_RAISE}, fixpoint[{_EXACT}, {_END}], "
         f"fixpoint[{_EXACT}, {_IDIOMS}, {_LINEAR}, {_END}], expand-missing-operators, "
-        f"fixpoint[{_EXACT}, {_IDIOMS}, {_LINEAR}, {_ALGEBRA}, {_END}], infer-shapes"
+        f"fixpoint[{_EXACT}, {_IDIOMS}, {_LINEAR}, {_ALGEBRA}, {_END}], "
+        f"merge-parallel-matmuls, {_END}, infer-shapes"
     ),
-    "O3": _one_line(f"O2, {_WIDE}, {_END}, infer-shapes"),
+    "O3": _one_line(f"O2, merge-parallel-convs, {_END}, infer-shapes"),
     "ort-native": _one_line(_NATIVE),
 }

@@ -155,7 +155,7 @@ MODELS: tuple[ZooModel, ...] = (
     ZooModel(
         "nested_capture",
         "An If inside a Loop body captures a value of the main graph, two levels up.",
-        """(float[4] x) => (float[4] y) <int64 rounds = {2}, bool go = {1}, int64 one = {1}> {
+        """(float[4] x) => (float[4] y) <int64 rounds = {99}, bool go = {1}, int64 one = {1}> {
             r = Relu (x)
             y = Loop (rounds, go, x) <
                 body = step (int64 i, bool more, float[4] state) => (bool next, float[4] after) {

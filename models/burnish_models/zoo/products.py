@@ -30,11 +30,13 @@ MODELS: tuple[ZooModel, ...] = (
     ZooModel(
         "projections_of_a_shared_weight",
         "Three projections of one input, the weights of two of them read elsewhere too.",
-        """(float[N, 4] x) => (float[N, 4] p, float[N, 4] q, float[N, 4] r, float[4, 4] z) {
+        """(float[N, 4] x, float[4, 4] s)
+            => (float[N, 4] p, float[N, 4] q, float[N, 4] r, float[4, 4] z) {
             p = MatMul (x, w1)
             q = MatMul (x, w2)
             r = MatMul (x, w3)
-            z = Mul (w1, w2)
+            t = Mul (w1, s)
+            z = Sub (w2, t)
         }""",
         trap="Merging them: the weights that something else reads would be there twice.",
         keeps=("MatMul", "MatMul", "MatMul"),

@@ -25,6 +25,7 @@ from burnish.ir import (
 )
 from burnish.passdef import Names
 from burnish.shapes import Shapes
+from burnish.target import Target
 
 __all__ = [
     "SOURCES",
@@ -34,6 +35,7 @@ __all__ = [
     "remove_unread",
     "replace_value",
     "sources_of",
+    "unwelcome",
     "why_not_replaceable",
 ]
 
@@ -129,6 +131,35 @@ def invalid_at_opset(node: Node, opsets: Mapping[str, int]) -> str | None:
         if name not in attributes:
             return f"{node.op_type} at opset {version} has no attribute {name}"
     return None
+
+
+def unwelcome(node: Node, opsets: Mapping[str, int], target: Target) -> str | None:
+    """Why ``node`` should not be made for ``target``, or None when it may be."""
+    limits = target.limits
+    if node.domain:
+        return None
+    if not limits.welcomes(node.op_type):
+        return f"{target.name} has no good kernel for {node.op_type}"
+    missing = {part for op_type, part in limits.missing_parts if op_type == node.op_type}
+    if missing:
+        used = missing.intersection(_parts(node, opsets.get("", 0)))
+        if used:
+            return f"{target.name} has no {node.op_type} with {', '.join(sorted(used))}"
+    return None
+
+
+def _parts(node: Node, version: int) -> Iterable[str]:
+    """The attributes of ``node`` and the formal names of the inputs and outputs it has."""
+    found = schema(node.op_type, "", version)
+    yield from node.attributes
+    if found is not None:
+        yield from (
+            part.name for part, value in zip(found.inputs, node.inputs, strict=False) if value
+        )
+        yield from (
+            part.name for part, value in zip(found.outputs, node.outputs, strict=False)
+            if value.name != ""
+        )
 
 
 def why_not_replaceable(was: Value, becomes: Value, shapes: Shapes) -> str | None:

@@ -24,6 +24,7 @@ from burnish.graph import (
     remove_unread,
     replace_value,
     sources_of,
+    unwelcome,
     why_not_replaceable,
 )
 from burnish.ir import (
@@ -287,13 +288,11 @@ class _Worklist:
         """Decline a replacement that is not valid here, or not of the same type and shape."""
         if len(old) != len(new):
             raise TypeError(f"{len(new)} replacements for {len(old)} results")
-        limits = self.ctx.target.limits
         for node in builder.nodes:
             why = invalid_at_opset(node, match.scope.opsets)
+            why = why or unwelcome(node, match.scope.opsets, self.ctx.target)
             if why:
                 match.decline(why)
-            if not node.domain and not limits.welcomes(node.op_type):
-                match.decline(f"{self.ctx.target.name} has no good kernel for {node.op_type}")
         outputs: set[Value] = set()
         for was, becomes in zip(old, new, strict=True):
             why = why_not_replaceable(was, becomes, self.ctx.shapes)

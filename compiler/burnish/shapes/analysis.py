@@ -254,7 +254,7 @@ class Shapes:
         view = NodeFacts(node, 1, inputs, [], self._unknowns)
         dtype = inputs[0].dtype if inputs and inputs[0] is not None else None
         try:
-            shapes = CONTRIB_RULES[node.op_type](view) or []
+            shapes = list(CONTRIB_RULES[node.op_type](view) or ())
         except _INVALID:
             shapes = []
         for index, output in enumerate(node.outputs):

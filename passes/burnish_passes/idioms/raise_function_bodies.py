@@ -12,6 +12,7 @@ from burnish.graph import (
     remove_unread,
     replace_value,
     sources_of,
+    unwelcome,
     why_not_replaceable,
 )
 from burnish.ir import Graph, Model, Node, Scope, Value, convert_attributes, read_values
@@ -112,7 +113,7 @@ class RaiseFunctionBodies(Pass):
 
     def _why_not(self, found: Found, made: Node, scope: Scope, ctx: Context) -> str | None:
         """Why the operator may not stand here, or None."""
-        why = invalid_at_opset(made, scope.opsets)
+        why = invalid_at_opset(made, scope.opsets) or unwelcome(made, scope.opsets, ctx.target)
         if why is not None:
             return why
         outputs = found.match.outputs()

@@ -28,7 +28,7 @@ class PassEntry:
         kind: ``pass`` or ``preset``.
         exactness: what it may do to the numbers; empty for a preset.
         summary: the first line of its documentation.
-        documentation: all of it; the pipeline text of a preset.
+        documentation: all of it; the pipeline text of a preset, which may name other presets.
         options: type and default by name.
     """
 
@@ -136,7 +136,7 @@ def _preset_entry(name: str, text: str) -> PassEntry:
     pipeline = Pipeline.parse(text, presets())
     count = sum(1 for _ in pipeline.flat())
     summary = f"a pipeline of {how_many(count, 'pass', 'passes')}" if count else "no pass at all"
-    return PassEntry(name, "preset", "", summary, str(pipeline) or summary, {})
+    return PassEntry(name, "preset", "", summary, text or summary, {})
 
 
 def target_catalog() -> list[TargetEntry]:

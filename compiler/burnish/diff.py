@@ -1,27 +1,24 @@
 """What changed between two states of a model, by looking at both.
 
-A :class:`Recorder` keeps what the text line of every node is written from: operator, names,
-attributes. To observe a change it walks the graph, compares, and writes only the lines that differ. Nothing a pass says of itself is used.
+A :class:`Recorder` keeps the last census: what the text line of every node is written from. To
+observe a change it compares with a new one, and writes only the lines that differ, when they are
+asked for. Nothing a pass says of itself is used.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
 
-from burnish.figures import Figures, Meter, counts
-from burnish.ir import Attr, Graph, Model, Node, Scope, TensorProtocol, Value, scopes
+from burnish.census import Census, Entry, ScopeState, Signature
+from burnish.figures import Figures, Meter, Tally
+from burnish.ir import Graph, Model, Node, Scope, TensorProtocol
 from burnish.shapes import Shapes
 from burnish.text import line_text, tensor_text, value_text
 
 __all__ = ["Diff", "Recorder"]
-
-_Signature: TypeAlias = (
-    "tuple[str, str, str, tuple[str | None, ...], tuple[str | None, ...], tuple[Attr, ...]]"
-)
-"""All that a node's line is written from: it does not change when the node does."""
 
 _LARGE = 64 << 10
 """Constants of more bytes are written out at once, so that a diff does not keep them in memory."""
@@ -38,7 +35,7 @@ class _Constant:
         return f"{self.name} = {tensor_text(self.held) if self.held is not None else '?'}"
 
 
-_Entry: TypeAlias = "str | _Signature | _Constant"
+_Entry: TypeAlias = "str | Signature | _Constant"
 """What a line of a diff is written from: its text, a node, or a constant."""
 
 
@@ -132,60 +129,21 @@ class Diff:
         return " ".join(f"{sign}{count}" for sign, count in signed if count) or "unchanged"
 
 
-def _signature(node: Node) -> _Signature:
-    return (
-        node.op_type,
-        node.domain,
-        node.overload,
-        tuple([value.name if value is not None else None for value in node.inputs]),
-        tuple([value.name for value in node.outputs]),
-        tuple(node.attributes.data.values()),
-    )
+@dataclass(frozen=True)
+class _Observed:
+    """One graph as observed: which it is, its interface lines, and all that stands in it.
 
-
-@dataclass
-class _ScopeState:
-    """One graph as observed: interface, initializers, nodes in order.
-
-    Attributes:
-        title: which graph it is.
-        interface: its input and output lines; before them, of a graph that imports opsets, those.
-        constants: its initializers.
-        nodes: what each node's line is written from.
-        inputs: the values each node read, to see at a glance that nothing changed.
+    Before the input and output lines of a graph that imports opsets stand those.
     """
 
     title: str
-    interface: tuple[str, ...] = ()
-    constants: dict[str, TensorProtocol | None] = field(default_factory=dict)
-    nodes: dict[Node, _Signature] = field(default_factory=dict)
-    inputs: dict[Node, Sequence[Value | None]] = field(default_factory=dict)
+    interface: tuple[str, ...]
+    state: ScopeState
 
-    def next(self, scope: Scope, title: str, renamed: set[Node]) -> _ScopeState:
-        """The state of ``scope`` now; ``renamed`` collects readers of values with a new name."""
-        graph = scope.graph
-        state = _ScopeState(title, _interface(scope))
-        for name, value in graph.initializers.data.items():
-            state.constants[name] = value.const_value
-        nodes, inputs = self.nodes, self.inputs
-        for node in graph:
-            old, read = nodes.get(node), node.inputs
-            state.inputs[node] = read
-            if old is not None:
-                results = tuple([value.name for value in node.outputs])
-                if (
-                    inputs[node] is read
-                    and old[4] == results
-                    and old[0] == node.op_type
-                    and old[5] == tuple(node.attributes.data.values())
-                    and node not in renamed
-                ):
-                    state.nodes[node] = old
-                    continue
-                if old[4] != results:
-                    renamed.update(user for value in node.outputs for user in value.consumers())
-            state.nodes[node] = _signature(node)
-        return state
+
+def _nothing(observed: _Observed) -> _Observed:
+    """The same graph when nothing stands in it."""
+    return _Observed(observed.title, (), ScopeState(observed.state.scope, (), {}))
 
 
 def _interface(scope: Scope) -> tuple[str, ...]:
@@ -200,75 +158,76 @@ def _interface(scope: Scope) -> tuple[str, ...]:
 
 
 class Recorder:
-    """Observes a model; each call of :meth:`observe` says what changed since the last."""
+    """Observes a model; each call of :meth:`observe` says what changed since the last.
 
-    def __init__(self, model: Model, found: Iterable[Scope] | None = None) -> None:
-        self._model = model
-        self._scopes: dict[Graph, _ScopeState] = {}
-        for title, scope in self._titled(found):
-            self._scopes[scope.graph] = _ScopeState(title).next(scope, title, set())
+    Args:
+        model: the model.
+        census: a census of it that somebody else takes, before each observation; None takes one.
+    """
 
-    def observe(self, found: Iterable[Scope] | None = None) -> Diff:
-        """What changed since the last observation.
+    def __init__(self, model: Model, census: Census | None = None) -> None:
+        self._own = census is None
+        self._census = Census(model) if census is None else census
+        self._tally = Tally()
+        self._scopes: dict[Graph, _Observed] = {}
+        for observed in self._titled():
+            self._scopes[observed.state.scope.graph] = observed
+            self._tally.change(None, observed.state)
 
-        Args:
-            found: the scopes of the model as it stands, when they are known already.
-        """
+    def observe(self) -> Diff:
+        """What changed since the last observation."""
+        if self._own:
+            self._census.take()
         entries: list[tuple[str, _Entry]] = []
         before, self._scopes = self._scopes, {}
-        renamed: set[Node] = set()
-        for title, scope in self._titled(found):
-            old = before.pop(scope.graph, None) or _ScopeState(title)
-            new = self._scopes[scope.graph] = old.next(scope, title, renamed)
-            hunk = list(_compare(old, new))
+        for now in self._titled():
+            graph = now.state.scope.graph
+            self._scopes[graph] = now
+            old = before.pop(graph, None)
+            hunk = list(_compare(old or _nothing(now), now))
+            self._tally.change(old.state if old is not None else None, now.state)
             if hunk:
-                entries.append(("@", title))
+                entries.append(("@", now.title))
                 entries.extend(hunk)
         for old in before.values():
             entries.append(("@", f"{old.title} (removed)"))
-            entries.extend(_compare(old, _ScopeState(old.title)))
+            entries.extend(_compare(old, _nothing(old)))
+            self._tally.change(old.state, None)
         return Diff(tuple(entries))
 
     def figures(self, meter: Meter, shapes: Shapes) -> Figures:
         """The figures of the model as last observed, without walking it again."""
-        states = self._scopes.values()
-        return meter.sum(
-            sum(len(state.nodes) for state in states),
-            (held for state in states for held in state.constants.values()),
-            (
-                node
-                for state in states
-                for node, signature in state.nodes.items()
-                if counts(signature[0])
-            ),
-            shapes,
-        )
+        return self._tally.figures(meter, shapes)
 
-    def _titled(self, found: Iterable[Scope] | None) -> Iterator[tuple[str, Scope]]:
-        for number, scope in enumerate(scopes(self._model) if found is None else found):
+    def _titled(self) -> Iterator[_Observed]:
+        for number, state in enumerate(self._census.states.values()):
+            scope = state.scope
             if scope.depth:
                 title = f"subgraph {number} {scope.graph.name or ''}".rstrip()
             elif scope.function is not None:
                 title = f"function {scope.function.domain}.{scope.function.name}"
             else:
                 title = "model"
-            yield title, scope
+            yield _Observed(title, _interface(scope), state)
 
 
-def _compare(old: _ScopeState, new: _ScopeState) -> Iterator[tuple[str, _Entry]]:
+def _compare(before: _Observed, after: _Observed) -> Iterator[tuple[str, _Entry]]:
     """The lines in which two states of a graph differ."""
-    if old.interface != new.interface:
-        moved = sorted(old.interface) == sorted(new.interface)
-        yield from (("-", text) for text in old.interface if moved or text not in new.interface)
-        yield from (("+", text) for text in new.interface if moved or text not in old.interface)
-    for name, held in old.constants.items():
-        if name not in new.constants or new.constants[name] is not held:
-            yield "-", _constant(name, held)
-    for name, held in new.constants.items():
-        if name not in old.constants or old.constants[name] is not held:
-            yield "+", _constant(name, held)
-    if list(old.nodes.items()) != list(new.nodes.items()):
-        yield from _merge(old.nodes, new.nodes)
+    if before.interface != after.interface:
+        was, now = before.interface, after.interface
+        moved = sorted(was) == sorted(now)
+        yield from (("-", text) for text in was if moved or text not in now)
+        yield from (("+", text) for text in now if moved or text not in was)
+    old, new = before.state.constants, after.state.constants
+    if old != new:
+        for name, held in old.items():
+            if name not in new or new[name] is not held:
+                yield "-", _constant(name, held)
+        for name, held in new.items():
+            if name not in old or old[name] is not held:
+                yield "+", _constant(name, held)
+    if list(before.state.nodes.items()) != list(after.state.nodes.items()):
+        yield from _merge(before.state.nodes, after.state.nodes)
 
 
 def _constant(name: str, held: TensorProtocol | None) -> _Constant:
@@ -276,25 +235,31 @@ def _constant(name: str, held: TensorProtocol | None) -> _Constant:
     return _Constant(name, made.text()) if held is not None and held.nbytes > _LARGE else made
 
 
+def _same_line(one: Entry | None, other: Entry) -> bool:
+    """Whether two entries of a node, if it is in both states, are written the same."""
+    return one is other or (one is not None and one[1] == other[1])
+
+
 def _merge(
-    known: dict[Node, _Signature], nodes: dict[Node, _Signature]
+    known: Mapping[Node, Entry], nodes: Mapping[Node, Entry]
 ) -> Iterator[tuple[str, _Entry]]:
     """Walk both sequences together; unchanged nodes in common keep them in step."""
     old_order = iter(known.items())
     passed: set[Node] = set()
 
     def removals(until: Node | None) -> Iterator[tuple[str, _Entry]]:
-        for node, signature in old_order:
+        for node, entry in old_order:
             if node is until:
                 return
             passed.add(node)
-            if nodes.get(node) != signature:
-                yield "-", signature
+            if not _same_line(nodes.get(node), entry):
+                yield "-", entry[1]
 
-    context: _Signature | None = None
+    context: Signature | None = None
     arrived: list[tuple[str, _Entry]] = []
-    for node, signature in nodes.items():
-        if known.get(node) != signature:
+    for node, entry in nodes.items():
+        signature = entry[1]
+        if not _same_line(known.get(node), entry):
             arrived.append(("+", signature))
             continue
         block = ([] if node in passed else list(removals(node))) + arrived

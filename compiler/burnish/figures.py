@@ -7,15 +7,16 @@ number, or a polynomial in the symbolic dimensions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from burnish.ir import Model, Node, TensorProtocol, Value, attribute, scopes
+from burnish.census import Census, ScopeState
+from burnish.ir import Model, Node, TensorProtocol, Value, attribute
 from burnish.shapes import Shapes
 from burnish.symbolic import Dim, has_unknown
 
-__all__ = ["Figures", "Meter", "counts", "measure", "node_macs"]
+__all__ = ["Figures", "Meter", "Tally", "counts", "measure", "node_macs"]
 
 
 @dataclass(frozen=True)
@@ -125,52 +126,16 @@ class Meter:
     def __init__(self, model: Model) -> None:
         self._model = model
         self._macs: dict[Node, tuple[Sequence[Value | None], Dim]] = {}
-        self._sizes: dict[TensorProtocol, tuple[int, int]] = {}
 
     def measure(self, shapes: Shapes) -> Figures:
         """Count the model as it stands."""
-        graphs = [scope.graph for scope in scopes(self._model)]
-        held = [value.const_value for graph in graphs for value in graph.initializers.values()]
-        counting = [node for graph in graphs for node in graph if node.op_type in _COUNTERS]
-        return self.sum(sum(map(len, graphs)), held, counting, shapes)
+        tally = Tally()
+        for state in Census(self._model).states.values():
+            tally.change(None, state)
+        return tally.figures(self, shapes)
 
-    def sum(
-        self,
-        nodes: int,
-        constants: Iterable[TensorProtocol | None],
-        counting: Iterable[Node],
-        shapes: Shapes,
-    ) -> Figures:
-        """The figures of a model with so many nodes, these constants, and these products.
-
-        Args:
-            nodes: how many nodes there are.
-            constants: what the initializers hold.
-            counting: the nodes :func:`counts` is true for.
-            shapes: what is known of the values.
-        """
-        parameters = size = 0
-        for held in constants:
-            elements, taken = self._size(held)
-            parameters += elements
-            size += taken
-        macs: Dim = 0
-        for node in counting:
-            found = self._node(node, shapes)
-            if found is None:
-                return Figures(nodes, parameters, size, None)
-            macs = macs + found
-        return Figures(nodes, parameters, size, macs)
-
-    def _size(self, held: TensorProtocol | None) -> tuple[int, int]:
-        if held is None:
-            return 0, 0
-        known = self._sizes.get(held)
-        if known is None:
-            known = self._sizes[held] = (held.size, held.nbytes)
-        return known
-
-    def _node(self, node: Node, shapes: Shapes) -> Dim | None:
+    def macs(self, node: Node, shapes: Shapes) -> Dim | None:
+        """As :func:`node_macs`; derived anew only when the node reads something else."""
         known = self._macs.get(node)
         if known is not None and known[0] is node.inputs:
             return known[1]
@@ -178,6 +143,53 @@ class Meter:
         if found is not None:
             self._macs[node] = (node.inputs, found)
         return found
+
+
+class Tally:
+    """The figures of a model, kept up to date by what changes in its scopes."""
+
+    def __init__(self) -> None:
+        self._nodes = self._parameters = self._bytes = 0
+        self._macs: Dim = 0
+        self._counted: dict[Node, Dim] = {}
+        self._open: dict[Node, None] = {}
+
+    def change(self, old: ScopeState | None, new: ScopeState | None) -> None:
+        """Count what stands in ``new`` instead of what stood in ``old``; None is nothing."""
+        was = {} if old is None else old.nodes
+        now = {} if new is None else new.nodes
+        self._nodes += len(now) - len(was)
+        for node, entry in was.items():
+            if now.get(node) is not entry and counts(entry[1][0]):
+                self._open.pop(node, None)
+                self._macs = self._macs - self._counted.pop(node, 0)
+        for node, entry in now.items():
+            if was.get(node) is not entry and counts(entry[1][0]):
+                self._open[node] = None
+        held = {} if old is None else old.constants
+        holds = {} if new is None else new.constants
+        for name, tensor in held.items():
+            if holds.get(name) is not tensor:
+                self._resize(tensor, -1)
+        for name, tensor in holds.items():
+            if held.get(name) is not tensor:
+                self._resize(tensor, 1)
+
+    def _resize(self, tensor: TensorProtocol | None, sign: int) -> None:
+        if tensor is not None:
+            self._parameters += sign * tensor.size
+            self._bytes += sign * tensor.nbytes
+
+    def figures(self, meter: Meter, shapes: Shapes) -> Figures:
+        """The figures as things stand; the products that came since are counted now."""
+        for node in list(self._open):
+            found = meter.macs(node, shapes)
+            if found is None:
+                return Figures(self._nodes, self._parameters, self._bytes, None)
+            del self._open[node]
+            self._counted[node] = found
+            self._macs = self._macs + found
+        return Figures(self._nodes, self._parameters, self._bytes, self._macs)
 
 
 def measure(model: Model, shapes: Shapes) -> Figures:

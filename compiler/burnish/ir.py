@@ -7,6 +7,7 @@ a subgraph of If/Loop/Scan, or a function body.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -57,6 +58,7 @@ __all__ = [
     "SequenceType",
     "Shape",
     "ShapeProtocol",
+    "StoredTensor",
     "Tensor",
     "TensorProtoTensor",
     "TensorProtocol",
@@ -89,6 +91,8 @@ __all__ = [
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
+_KEPT_BYTES = 4096
+
 
 @dataclass(frozen=True)
 class Scope:
@@ -107,16 +111,22 @@ class Scope:
     depth: int
 
 
-def nested_graphs(node: Node) -> Iterator[Graph]:
-    """Yield the subgraphs that ``node`` holds as attributes, in attribute order."""
+_GRAPHS = frozenset({AttributeType.GRAPH, AttributeType.GRAPHS})
+
+
+def nested_graphs(node: Node) -> list[Graph]:
+    """The subgraphs that ``node`` holds as attributes, in attribute order."""
     # The plain dict inside: reading through the tracked container is ten times slower.
-    for attr in node.attributes.data.values():
-        if attr.is_ref():
-            continue
-        if attr.type == AttributeType.GRAPH:
-            yield attr.as_graph()
-        elif attr.type == AttributeType.GRAPHS:
-            yield from attr.as_graphs()
+    attributes = node.attributes.data
+    if not attributes:
+        return []
+    found: list[Graph] = []
+    for attr in attributes.values():
+        if attr.type in _GRAPHS and not attr.is_ref():
+            found.extend(
+                [attr.as_graph()] if attr.type == AttributeType.GRAPH else attr.as_graphs()
+            )
+    return found
 
 
 def _scope_and_inner(scope: Scope) -> Iterator[Scope]:
@@ -157,6 +167,55 @@ def attribute(node: Node, name: str, default: Any = None) -> Any:
     return attr.value
 
 
+class StoredTensor(TensorProtoTensor):
+    """A tensor as the file holds it, which remembers what is asked of it again and again.
+
+    Its array may be shared by all who ask, so it is read-only.
+    """
+
+    __slots__ = ("_array", "_kind", "_nbytes", "_shape", "_size")
+
+    def __init__(self, proto: onnx.TensorProto) -> None:
+        super().__init__(proto)
+        self._kind = DataType(proto.data_type)
+        self._shape = Shape(proto.dims, frozen=True)
+        self._size: int = math.prod(proto.dims)
+        self._nbytes: int | None = None
+        self._array: Array | None = None
+
+    @property
+    def dtype(self) -> DataType:  # type: ignore[override]  # the protocol's are attributes
+        """The element type."""
+        return self._kind
+
+    @property
+    def shape(self) -> Shape:  # type: ignore[override]
+        """The shape, which nobody can change."""
+        return self._shape
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return self._size
+
+    @property
+    def nbytes(self) -> int:
+        """The number of bytes."""
+        if self._nbytes is None:
+            self._nbytes = math.ceil(self._kind.itemsize * self._size)
+        return self._nbytes
+
+    def numpy(self) -> Array:
+        """The elements; those of a small tensor are kept, for a proto copies them out each time."""
+        if self._array is not None:
+            return self._array
+        array: Array = super().numpy()
+        if array.nbytes <= _KEPT_BYTES:
+            array.flags.writeable = False
+            self._array = array
+        return array
+
+
 def constant(value: Value | None) -> TensorProtocol | None:
     """The tensor ``value`` always holds, or None.
 
@@ -183,7 +242,7 @@ def _constant_node_tensor(node: Node) -> TensorProtocol | None:
     if name == "value":
         # Not as_tensor(): its isinstance check of a protocol takes a tenth of a millisecond.
         held: TensorProtocol = attr.value
-        return held
+        return StoredTensor(held.raw) if type(held) is TensorProtoTensor else held
     if name in ("value_int", "value_ints"):
         return Tensor(np.array(attr.value, dtype=np.int64))
     if name in ("value_float", "value_floats"):

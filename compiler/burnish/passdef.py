@@ -11,13 +11,16 @@ import dataclasses
 import enum
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeVar
 
-from burnish.ir import Model, Node, Scope, label, names_in_use, scopes
+from burnish.census import Census
+from burnish.ir import Model, Node, Scope, label, names_in_use
 from burnish.shapes import Shapes
 from burnish.target import Target
 
 __all__ = ["Context", "Exactness", "Fuel", "Names", "Pass", "Remark", "option_text"]
+
+Kept = TypeVar("Kept")
 
 
 class Exactness(enum.IntEnum):
@@ -87,21 +90,6 @@ class Fuel:
         return True
 
 
-class _Index:
-    """The scopes of a model and its nodes by kind, at one moment."""
-
-    def __init__(self, model: Model, spent: int) -> None:
-        self.spent = spent
-        self.scopes = list(scopes(model))
-        self.by_kind: dict[tuple[str, str], list[tuple[int, Node, Scope]]] = {}
-        position = 0
-        for scope in self.scopes:
-            for node in scope.graph:
-                position += 1
-                kind = (node.domain, node.op_type)
-                self.by_kind.setdefault(kind, []).append((position, node, scope))
-
-
 @dataclass
 class Context:
     """All a pass may know besides the graph.
@@ -118,7 +106,9 @@ class Context:
     names: Names
     fuel: Fuel = field(default_factory=Fuel)
     _remarks: dict[Remark, None] = field(default_factory=dict)
-    _index: _Index | None = None
+    _census: Census | None = None
+    _seen: int = -1
+    _recalled: dict[type, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, model: Model, target: Target, fuel: Fuel | None = None) -> Context:
@@ -127,24 +117,31 @@ class Context:
 
     def scopes(self, model: Model) -> list[Scope]:
         """Every scope of ``model``, outer first."""
-        return list(self._indexed(model).scopes)
+        return self.look(model).scopes()
 
     def nodes(self, model: Model, kinds: Iterable[tuple[str, str]]) -> list[tuple[Node, Scope]]:
         """The nodes of any of these kinds, ``(domain, op_type)``, in order, with their scopes."""
-        by_kind = self._indexed(model).by_kind
-        found = [entry for kind in kinds for entry in by_kind.get(kind, ())]
-        found.sort(key=lambda entry: entry[0])
-        return [(node, scope) for _, node, scope in found]
+        return self.look(model).nodes(kinds)
+
+    def look(self, model: Model) -> Census:
+        """What stands in the model; all of it is looked at again only after a change."""
+        if self._census is None:
+            self._census = Census(model)
+        elif self._seen != self.fuel.spent:
+            self._census.take()
+        self._seen = self.fuel.spent
+        return self._census
+
+    def recall(self, kind: type[Kept]) -> Kept:
+        """The one object of this type that passes keep here between their runs."""
+        found: Kept | None = self._recalled.get(kind)
+        if found is None:
+            found = self._recalled[kind] = kind()
+        return found
 
     def forget(self) -> None:
         """The model may have changed without being announced."""
-        self._index = None
-
-    def _indexed(self, model: Model) -> _Index:
-        """Where everything is; found anew only after a change."""
-        if self._index is None or self._index.spent != self.fuel.spent:
-            self._index = _Index(model, self.fuel.spent)
-        return self._index
+        self._seen = -1
 
     def applies(self, rule: str, where: Node | str, why: str = "") -> bool:
         """Ask before each change; a False answer means: leave this one as it is."""

@@ -145,7 +145,7 @@ class _Run:
     def __init__(self, model: Model, ctx: Context, record: bool) -> None:
         self.model = model
         self.ctx = ctx
-        self.recorder = Recorder(model, ctx.scopes(model)) if record else None
+        self.recorder = Recorder(model, ctx.look(model)) if record else None
         self.meter = Meter(model)
         self.figures = (
             _NO_FIGURES if self.recorder is None else self.recorder.figures(self.meter, ctx.shapes)
@@ -193,7 +193,8 @@ class _Run:
         untouched = item.counted and self.ctx.fuel.spent == spent
         before, diff = self.figures, Diff()
         if self.recorder is not None and not untouched:
-            diff = self.recorder.observe(self.ctx.scopes(self.model))
+            self.ctx.look(self.model)
+            diff = self.recorder.observe()
             if diff and self.ctx.fuel.spent == spent:
                 self.ctx.fuel.spent += 1  # an unannounced change counts as one
             self.figures = self.recorder.figures(self.meter, self.ctx.shapes)

@@ -15,14 +15,15 @@ def _one_line(text: str) -> str:
 
 PRESETS: Final[dict[str, str]] = {
     "O0": "",
-    "O1": "prepare, fixpoint[exact, settle], infer-shapes",
+    "O1": "prepare, fixpoint[exact, settle], fixpoint[sink-transposes, exact, settle], infer-shapes",
     "O2": _one_line("""
         prepare, raise,
         fixpoint[exact, settle],
         fixpoint[exact, idioms, linear, settle],
         expand-missing-operators,
         fixpoint[exact, idioms, linear, algebra, settle],
-        merge-parallel-matmuls, settle, infer-shapes
+        merge-parallel-matmuls,
+        fixpoint[sink-transposes-through-sums, exact, linear, settle], infer-shapes
     """),
     "O3": "O2, merge-parallel-convs, settle, infer-shapes",
     # Shapes, because most rules ask about them; no dead code, because it holds values alive.
@@ -39,8 +40,10 @@ PRESETS: Final[dict[str, str]] = {
         scalarize-range, fold-shape-arithmetic, simplify-reshape,
         eliminate-identity, eliminate-neutral-element, eliminate-idempotent,
         simplify-where, absorb-negation, fold-absorbing-element, fold-into-keepdims,
-        eliminate-no-op-movement, compose-casts, compose-transposes, compose-reshapes,
-        compose-concats, compose-slices, drop-transpose-before-reshape, select-from-split,
+        eliminate-no-op-movement, compose-casts, compose-casts-across-movement,
+        compose-transposes, compose-reshapes,
+        compose-concats, compose-slices, drop-transpose-before-reshape,
+        drop-reshapes-around-transpose, select-from-split,
         remove-zero-initial-state, drop-unused-outputs, resolve-sequences, eliminate-full-scatter,
         simplify-gather, raise-depth-to-space, simplify-split, merge-slices-into-split,
         make-pads-explicit, drop-expand-before-broadcast,

@@ -20,7 +20,9 @@ from burnish.ir import (
     Model,
     Node,
     Shape,
+    StoredTensor,
     TensorProtocol,
+    TensorProtoTensor,
     Value,
     from_proto,
     scopes,
@@ -131,8 +133,11 @@ def _set_token_attribute(
 
 def _hand_back_initializers(graph: Graph, held: Mapping[str, TensorProtocol]) -> None:
     for value in graph.initializers.values():
-        if isinstance(value.const_value, ExternalTensor):
-            value.const_value = held.get(str(value.const_value.location), value.const_value)
+        tensor = value.const_value
+        if isinstance(tensor, ExternalTensor):
+            value.const_value = held.get(str(tensor.location), tensor)
+        elif type(tensor) is TensorProtoTensor:
+            value.const_value = StoredTensor(tensor.raw)
 
 
 def _hand_back(graph: Graph, held: Mapping[str, TensorProtocol]) -> None:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import ClassVar
 
-from burnish.ir import Graph, Model, Value, constant
+from burnish.ir import Graph, Model, TensorProtocol, Value, constant
 from burnish.passdef import Context, Pass
 from burnish.text import digest, same_bytes
 
@@ -41,25 +41,27 @@ class MergeInitializers(Pass):
 
     def run(self, model: Model, ctx: Context) -> None:
         """Merge within each graph."""
+        seen = ctx.recall(_Seen)
         for scope in ctx.scopes(model):
-            self._merge(scope.graph, ctx)
+            if seen.anything_new(scope.graph):
+                self._merge(scope.graph, seen, ctx)
 
-    def _merge(self, graph: Graph, ctx: Context) -> None:
+    def _merge(self, graph: Graph, seen: _Seen, ctx: Context) -> None:
         alike: dict[tuple[object, ...], list[Value]] = defaultdict(list)
-        for value in graph.initializers.values():
+        for value in graph.initializers.data.values():
             held = constant(value)
             if held is not None and not value.is_graph_output():
-                alike[held.dtype, tuple(held.shape)].append(value)
+                alike[seen.kind(held)].append(value)
         for group in alike.values():
             if len(group) > 1:
-                self._merge_group(graph, group, ctx)
+                self._merge_group(graph, group, seen, ctx)
 
-    def _merge_group(self, graph: Graph, group: list[Value], ctx: Context) -> None:
+    def _merge_group(self, graph: Graph, group: list[Value], seen: _Seen, ctx: Context) -> None:
         first: dict[str, Value] = {}
         for value in group:
             held = constant(value)
             assert held is not None
-            kept = first.setdefault(digest(held), value)
+            kept = first.setdefault(seen.digest(held), value)
             if kept is value:
                 continue
             other = constant(kept)
@@ -68,3 +70,33 @@ class MergeInitializers(Pass):
             if ctx.applies(self.name, value.name or "", f"equals {kept.name}"):
                 value.replace_all_uses_with(kept)
                 del graph.initializers[value.name or ""]
+
+
+class _Seen:
+    """What earlier runs found out about tensors, which never change."""
+
+    def __init__(self) -> None:
+        self._graphs: dict[Graph, dict[str, TensorProtocol | None]] = {}
+        self._kinds: dict[TensorProtocol, tuple[object, ...]] = {}
+        self._digests: dict[TensorProtocol, str] = {}
+
+    def anything_new(self, graph: Graph) -> bool:
+        """Whether ``graph`` holds an initializer that it did not hold when last asked."""
+        before = self._graphs.get(graph, {})
+        now = {name: value.const_value for name, value in graph.initializers.data.items()}
+        self._graphs[graph] = now
+        return not now.items() <= before.items()
+
+    def kind(self, held: TensorProtocol) -> tuple[object, ...]:
+        """Element type and shape."""
+        kind = self._kinds.get(held)
+        if kind is None:
+            kind = self._kinds[held] = (held.dtype, tuple(held.shape))
+        return kind
+
+    def digest(self, held: TensorProtocol) -> str:
+        """What stands for the bytes."""
+        found = self._digests.get(held)
+        if found is None:
+            found = self._digests[held] = digest(held)
+        return found

@@ -55,6 +55,8 @@ class RemoveDeadCode(Pass):
                 del graph.initializers[name]
 
     def _functions(self, model: Model, ctx: Context) -> None:
+        if not model.functions:
+            return
         called: set[tuple[str, str, str]] = set()
         pending = list(_calls(model.graph))
         while pending:
@@ -68,8 +70,11 @@ class RemoveDeadCode(Pass):
                 del model.functions[key]
 
     def _imports(self, model: Model, ctx: Context) -> None:
+        imported = [domain for domain in model.opset_imports if domain]
+        if not imported:
+            return
         used = {node.domain for node in all_nodes(model)} | {key[0] for key in model.functions}
-        for domain in [domain for domain in model.opset_imports if domain and domain not in used]:
+        for domain in [domain for domain in imported if domain not in used]:
             if ctx.applies(self.name, f"import of {domain}"):
                 del model.opset_imports[domain]
 

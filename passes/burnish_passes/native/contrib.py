@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
-
-from burnish.ir import Model, Value, all_nodes
+from burnish.ir import Model, all_nodes
 from burnish.passdef import Context
 from burnish.rewrite import Rule, RuleSet
 
-__all__ = ["DOMAIN", "ContribRule", "ContribRuleSet", "without_names"]
+__all__ = ["DOMAIN", "ContribRule", "ContribRuleSet"]
 
 DOMAIN = "com.microsoft"
 
@@ -43,12 +41,3 @@ class ContribRuleSet(RuleSet):
         """Apply the family."""
         with _imported(model):
             super().run(model, ctx)
-
-
-def without_names(results: Any, wanted: set[int]) -> tuple[Value, ...]:
-    """Results of which only those at the positions ``wanted`` are made; the others are absent."""
-    values: tuple[Value, ...] = results
-    for position, value in enumerate(values):
-        if position not in wanted:
-            value.name = ""
-    return values

@@ -32,21 +32,27 @@ NORMALIZED = """agraph (float[B,3,4] a, float[{other}] b) => (float[B,3,4] y{mor
 
 
 def _normalized(
-    other: str = "B,3,4", end: str = "y = Add (n, s)", more: str = "", axis: int = -1
+    other: str = "B,3,4", end: str = "y = Relu (n)", more: str = "", axis: int = -1
 ) -> str:
     return NORMALIZED.format(other=other, end=end, more=more, axis=axis)
 
 
-def test_the_sum_is_also_a_result() -> None:
+def test_a_sum_for_the_normalization_alone() -> None:
     model, _ = _run(_normalized(), "fuse-skip-layer-normalization")
-    assert ops(model) == ["SkipLayerNormalization", "Add"]
+    assert ops(model) == ["SkipLayerNormalization", "Relu"]
     assert model.opset_imports["com.microsoft"] == 1
 
 
 def test_without_a_bias() -> None:
     text = _normalized().replace("(s, g, c)", "(s, g)")
     model, _ = _run(text, "fuse-skip-layer-normalization")
-    assert ops(model) == ["SkipLayerNormalization", "Add"]
+    assert ops(model) == ["SkipLayerNormalization", "Relu"]
+
+
+def test_a_sum_that_others_read_stays() -> None:
+    model, said = _run(_normalized(end="y = Add (n, s)"), "fuse-skip-layer-normalization")
+    assert ops(model) == ["Add", "LayerNormalization", "Add"]
+    assert said == ["s has another reader"]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from burnish.ir import DataType, Value
 from burnish.match import Match
 from burnish.passdef import Exactness
 from burnish.rewrite import Rule
-from burnish.symbolic import known_equal
+from burnish.symbolic import Dim, known_equal
 from burnish_passes.idioms.attention_scores import (
     Mask,
     Scores,
@@ -96,26 +96,53 @@ def _is_boolean(m: Match, value: Value) -> bool:
     return m.ctx.shapes.dtype(value) == DataType.BOOL
 
 
-def _spread(op: Any, m: Match, mask: Value, scores: Scores, rows: list[Mask]) -> Value:
-    """``mask`` with all its rows: kernels repeat it over batch and heads, not over queries."""
-    queries = m.shape_of(scores.queries)[2]
-    keys = m.shape_of(scores.keys_transposed)[3]
-    shapes = [m.shape_of(item.value) for item in rows]
-    known = [shape for shape in shapes if shape and known_equal(shape[-1], keys)]
-    m.require(bool(known), "the mask may have fewer columns than there are keys")
-    m.require(all(len(shape) <= 4 for shape in shapes), "the mask has more than 4 axes")
-    if any(len(shape) >= 2 and known_equal(shape[-2], queries) for shape in shapes):
+def _spread(op: Any, m: Match, mask: Value, scores: Scores) -> Value:
+    """``mask`` with all its rows and columns.
+
+    Kernels repeat a mask over batch and heads only, and fill missing columns up instead.
+    """
+    shapes = [m.shape_of(item.value) for item in scores.masks]
+    batch, heads, rows, _ = m.shape_of(scores.queries)
+    columns = m.shape_of(scores.keys_transposed)[3]
+    for shape in shapes:
+        m.require(len(shape) <= 4, "the mask has more than 4 axes")
+        held = zip(reversed(shape[:-1]), (rows, heads, batch), strict=False)
+        m.require(
+            all(size == 1 or known_equal(size, whole) for size, whole in held),
+            "the mask may be larger than the scores",
+        )
+    lacks_rows = not any(len(shape) > 1 and known_equal(shape[-2], rows) for shape in shapes)
+    known = [place for place, shape in enumerate(shapes) if known_equal(shape[-1], columns)]
+    if known and not lacks_rows:
         return mask
-    if isinstance(queries, int):
-        made: Value = op.Expand(mask, op.constant(np.array([queries, 1], dtype=np.int64)))
-        return made
-    one = op.constant(np.array([1], dtype=np.int64))
-    if known_equal(queries, keys):
-        source, end = rows[shapes.index(known[0])].value, len(known[0])
-        count = op.Shape(source, start=end - 1, end=end)
+    # The columns of a shared mask count better than those of each layer's queries and keys.
+    source = scores.masks[known[0]].value if known else None
+    size = [
+        _count(op, rows, source if known_equal(rows, columns) else None, scores.queries, 2)
+        if lacks_rows
+        else 1,
+        1 if known else _count(op, columns, None, scores.keys_transposed, 3),
+    ]
+    if all(isinstance(item, int) for item in size):
+        whole = op.constant(np.array(size, dtype=np.int64))
     else:
-        count = op.Shape(scores.queries, start=2, end=3)
-    made = op.Expand(mask, op.Concat(count, one, axis=0))
+        one = [
+            op.constant(np.array([item], dtype=np.int64)) if isinstance(item, int) else item
+            for item in size
+        ]
+        whole = op.Concat(*one, axis=0)
+    made: Value = op.Expand(mask, whole)
+    return made
+
+
+def _count(op: Any, size: Dim, shared: Value | None, own: Value, axis: int) -> int | Value:
+    """``size`` as a number, or as read when the model runs: the last axis of ``shared``, or own."""
+    if isinstance(size, int):
+        return size
+    if shared is not None:
+        made: Value = op.Shape(shared, start=-1)
+        return made
+    made = op.Shape(own, start=axis, end=axis + 1)
     return made
 
 
@@ -151,7 +178,8 @@ class FuseAttention(Rule):
         }
 
     Keys are taken transposed back, which cancels the transpose that exporters write. A mask of one
-    row is repeated for each query (kernels repeat masks over batch and heads only). Queries, keys
+    row is repeated for each query (kernels repeat masks over batch and heads only), and one that
+    may have one column for each key. Queries, keys
     and values must have equal batch and heads, and nothing else may read scores or probabilities.
 
     FLOAT: sums in another order. A query that may look at no key gets 0 as the operator defines it,
@@ -181,7 +209,7 @@ class FuseAttention(Rule):
         )
         mask = _combined(op, m, scores.masks)
         if mask is not None:
-            mask = _spread(op, m, mask, scores, scores.masks)
+            mask = _spread(op, m, mask, scores)
             if not _is_boolean(m, mask) and mask.producer() not in op.nodes:
                 m.require(m.ctx.shapes.dtype(mask) == dtype, "the mask has another type")
         for node in scores.nodes:

@@ -13,7 +13,7 @@ from burnish.passdef import Exactness
 from burnish.rewrite import Rule
 from burnish.symbolic import Dim, known_equal
 from burnish_passes.idioms.attention_scores import made_by
-from burnish_passes.movement.views import known_axes
+from burnish_passes.proofs import static_ints
 
 _SWAP = (0, 2, 1, 3)
 
@@ -71,29 +71,45 @@ def _sizes(op: Any, *sizes: int) -> Value:
     return made
 
 
+def _unbound(m: Match, value: Value) -> tuple[Value, int, list[Node]] | None:
+    """``x``, ``i`` and the nodes between, when ``value`` is ``x[i]`` by a constant ``i``."""
+    first = made_by(m, value, "Gather", "Reshape", "Squeeze")
+    if first is None or first.inputs[0] is None:
+        return None
+    if first.op_type == "Gather":
+        at = constant_array(first.inputs[1]) if first.inputs[1] is not None else None
+        if at is None or at.ndim or attribute(first, "axis", 0) != 0:
+            return None
+        return first.inputs[0], int(at), [first]
+    part = first.inputs[0]
+    before, after = m.ctx.shapes.shape(part), m.ctx.shapes.shape(value)
+    if before is None or after is None or len(before) != len(after) + 1 or before[0] != 1:
+        return None
+    if not all(map(known_equal, before[1:], after)):
+        return None
+    node = made_by(m, part, "Slice", "Split")
+    if node is None or node.inputs[0] is None:
+        return None
+    if node.op_type == "Split":
+        if attribute(node, "axis", 0) != 0:
+            return None
+        return node.inputs[0], node.outputs.index(part), [first, node]
+    given = [static_ints(m, node, "", place) for place in (1, 3)]
+    if given[0] is None or len(given[0]) != 1 or given[1] != (0,):
+        return None
+    return node.inputs[0], given[0][0], [first, node]
+
+
 def _packed_part(m: Match, value: Value) -> tuple[Value, int, int, list[Node]] | None:
     """Where ``value`` lies in ``x`` of ``Transpose(Reshape(x, [B, S, n, H, D]), [2, 0, 3, 1, 4])``.
 
     Returns ``x``, the position among the ``n`` parts, ``n``, and the nodes in between; None when
     ``value`` is nothing like that.
     """
-    first = made_by(m, value, "Squeeze", "Gather")
-    if first is None or first.inputs[0] is None:
+    found = _unbound(m, value)
+    if found is None:
         return None
-    nodes, index, source = [first], 0, first.inputs[0]
-    if first.op_type == "Gather":
-        at = constant_array(first.inputs[1]) if first.inputs[1] is not None else None
-        if at is None or at.ndim or attribute(first, "axis", 0) != 0:
-            return None
-        index = int(at)
-    else:
-        split = made_by(m, source, "Split")
-        if split is None or split.inputs[0] is None or known_axes(m, first) != (0,):
-            return None
-        if attribute(split, "axis", 0) != 0:
-            return None
-        nodes.append(split)
-        index, source = split.outputs.index(source), split.inputs[0]
+    source, index, nodes = found
     transpose = made_by(m, source, "Transpose")
     reshape = made_by(m, transpose.inputs[0] if transpose is not None else None, "Reshape")
     if transpose is None or reshape is None or reshape.inputs[0] is None:

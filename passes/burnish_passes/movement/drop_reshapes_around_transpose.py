@@ -10,6 +10,7 @@ from burnish.ir import attribute
 from burnish.match import Match
 from burnish.rewrite import Rule
 from burnish.symbolic import Dim, known_equal
+from burnish_passes.movement.views import emit_axes
 
 
 def _groups(apart: Sequence[Dim], joined: Sequence[Dim]) -> list[list[int]] | None:
@@ -34,7 +35,8 @@ class DropReshapesAroundTranspose(Rule):
     """Drop the Reshapes that join axes for a Transpose and part them again after it.
 
     ``Reshape(Transpose(Reshape(x))) => Transpose(x)`` when each axis between is a product of
-    neighbouring axes of ``x``, and the last Reshape parts them into the same.
+    neighbouring axes of ``x``, and the last Reshape parts them into the same. Axes of size 1 that
+    go on the way are squeezed first.
 
     Before::
 
@@ -61,8 +63,12 @@ class DropReshapesAroundTranspose(Rule):
         return op.Reshape(op.Transpose(op.Reshape(x, first, _name="join")), second)
 
     def after(self, op: Any, m: Match) -> Any:
-        apart = m.shape("x")
+        shape = m.shape("x")
         joined = m.shape_of(m.node("join").outputs[0])
+        ones = [axis for axis, size in enumerate(shape) if size == 1]
+        if len(shape) == len(m.shape_of(m.root.outputs[0])):
+            ones = []
+        apart = [size for axis, size in enumerate(shape) if axis not in ones]
         groups = _groups(apart, joined)
         m.suppose(groups is not None)
         assert groups is not None
@@ -73,4 +79,5 @@ class DropReshapesAroundTranspose(Rule):
             known_equal(result[place], apart[axis]) for place, axis in enumerate(moved)
         )
         m.suppose(fits)
-        return op.Transpose(m["x"], perm=moved)
+        x = emit_axes(op, m, "Squeeze", m["x"], ones) if ones else m["x"]
+        return op.Transpose(x, perm=moved)

@@ -65,9 +65,8 @@ class DropReshapesAroundTranspose(Rule):
     def after(self, op: Any, m: Match) -> Any:
         shape = m.shape("x")
         joined = m.shape_of(m.node("join").outputs[0])
-        ones = [axis for axis, size in enumerate(shape) if size == 1]
-        if len(shape) == len(m.shape_of(m.root.outputs[0])):
-            ones = []
+        surplus = max(len(shape) - len(m.shape_of(m.root.outputs[0])), 0)
+        ones = [axis for axis, size in enumerate(shape) if size == 1][:surplus]
         apart = [size for axis, size in enumerate(shape) if axis not in ones]
         groups = _groups(apart, joined)
         m.suppose(groups is not None)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import functools
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -75,6 +76,18 @@ def pipeline_of(passes: str | Pipeline | None, target: Target) -> Pipeline:
     text = "O2" if passes is None else passes
     if text in ("O0", "O1", "O2", "O3"):
         text = backend(target.backend).pipeline(target, int(text[1]))
+    return _parsed(text)
+
+
+@functools.lru_cache(maxsize=64)
+def _parsed(text: str) -> Pipeline:
+    """Pipeline text is read once: passes and presets are the same all through a process."""
+    return _parsed(text)
+
+
+@functools.lru_cache(maxsize=64)
+def _parsed(text: str) -> Pipeline:
+    """Pipelines never change, and a level is two hundred passes long."""
     return Pipeline.parse(text, presets())
 
 
@@ -111,7 +124,7 @@ def optimize(
     target = target or Target()
     stages = Stages(progress)
     pipeline = _allowed(pipeline_of(passes, target), allow)
-    with stages("load"):
+    with stages("load"), without_collection():
         model = load(source, input_shapes=input_shapes or {}, dims=dims or {})
     with stages("optimize"), without_collection():
         steps = pipeline.run(model, target, stop_after=stop_after, record=record)
@@ -198,7 +211,7 @@ def compile(
         return write_artifact(
             path,
             manifest,
-            build=partial(builder.build, model, target),
+            build=functools.partial(builder.build, model, target),
             diffs=diff_files(records),
             seconds=stages.json(),
         )

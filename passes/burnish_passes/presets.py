@@ -54,7 +54,9 @@ PRESETS: Final[dict[str, str]] = {
         fuse-gelu, fuse-activations, fuse-hard-activations,
         fuse-layer-normalization, fuse-rms-normalization, fuse-channel-normalization,
         fold-affine-into-normalization, fuse-reductions, fuse-softmax,
-        fuse-rotary-embedding, fuse-attention, drop-repeated-heads, fuse-attention-cache,
+        fuse-gru-cell{in_sequences=true}, fuse-lstm-cell, compose-recurrent-steps,
+        fuse-rotary-embedding, split-axis-before-transpose, unfold-batched-matmul,
+        fuse-attention, drop-repeated-heads, fuse-attention-cache,
         merge-attention-heads
     """),
     # Into weights and windows, without hiding an idiom.

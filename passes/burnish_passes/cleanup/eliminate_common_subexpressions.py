@@ -79,6 +79,7 @@ class EliminateCommonSubexpressions(Pass):
 
     def _number(self, scope: Scope, ctx: Context) -> None:
         seen: dict[tuple[object, ...], Node] = {}
+        known = ctx.recall(_Keys)
         deterministic: dict[tuple[str, str], bool] = {}
         for node in scope.graph:
             kind = (node.domain, node.op_type)
@@ -86,7 +87,7 @@ class EliminateCommonSubexpressions(Pass):
                 deterministic[kind] = is_deterministic(node, scope.opsets)
             if not deterministic[kind] or node.op_type == "Constant":
                 continue
-            key = _key(node, scope, ctx)
+            key = known.of(node, scope, ctx)
             if key is None:
                 continue
             first = seen.setdefault(key, node)
@@ -104,6 +105,22 @@ class EliminateCommonSubexpressions(Pass):
         for was, becomes in zip(second.outputs, first.outputs, strict=True):
             replace_value(was, becomes, fresh=False)
         remove_node(second)
+
+
+class _Keys:
+    """What made nodes equal when last asked; true while a node reads and says the same."""
+
+    def __init__(self) -> None:
+        self._known: dict[Node, tuple[tuple[object, ...], tuple[object, ...] | None]] = {}
+
+    def of(self, node: Node, scope: Scope, ctx: Context) -> tuple[object, ...] | None:
+        """As :func:`_key`."""
+        version = scope.opsets.get(node.domain)
+        rests_on = (node.inputs, version, *node.attributes.data.values())
+        known = self._known.get(node)
+        if known is None or known[0] != rests_on:
+            known = self._known[node] = (rests_on, _key(node, scope, ctx))
+        return known[1]
 
 
 def _key(node: Node, scope: Scope, ctx: Context) -> tuple[object, ...] | None:

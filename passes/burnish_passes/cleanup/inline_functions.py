@@ -14,10 +14,10 @@ from burnish.ir import (
     inline_calls,
     label,
     names_in_use,
-    rename_shadowing,
     schema,
 )
 from burnish.passdef import Context, Pass
+from burnish.serial.shadowing import rename_shadowing
 
 
 @dataclass(frozen=True)

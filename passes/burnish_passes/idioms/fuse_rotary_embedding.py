@@ -7,102 +7,155 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from burnish.ir import Node, Value, attribute
+from burnish.ir import DataType, Node, Value, attribute
 from burnish.match import Match
 from burnish.passdef import Exactness
-from burnish.rewrite import Rule
+from burnish.rewrite import Rule, RuleSet
 from burnish.symbolic import known_equal
 from burnish_passes.idioms.attention_scores import made_by
-from burnish_passes.idioms.rotation import half_width
-from burnish_passes.movement.views import emit_axes, known_axes
-from burnish_passes.proofs import static_ints
+from burnish_passes.idioms.rotated_operand import (
+    is_last_axis,
+    is_slice,
+    rotated_halves,
+    rotated_neighbours,
+)
+from burnish_passes.idioms.rotation import angles, heads_axis
+from burnish_passes.proofs import same_shape
+
+_TYPES = (DataType.FLOAT, DataType.FLOAT16, DataType.BFLOAT16)
 
 
-def _rotated_halves(m: Match) -> list[Node] | None:
-    """The nodes that make ``concat(-x[half:], x[:half])``, or None when ``r`` is not that."""
-    concat = made_by(m, m["r"], "Concat")
-    if concat is None or len(concat.inputs) != 2:
-        return None
-    if attribute(concat, "axis") not in (-1, len(m.shape("x")) - 1):
-        return None
-    negative = made_by(m, concat.inputs[0], "Neg")
-    if negative is None:
-        return None
-    upper, lower = negative.inputs[0], concat.inputs[1]
-    split = made_by(m, upper, "Split")
-    if split is not None:
-        if not _is_half_split(m, split) or list(split.outputs) != [lower, upper]:
-            return None
-        return [concat, negative, split]
-    parts = [made_by(m, lower, "Slice"), made_by(m, upper, "Slice")]
-    size = m.shape("x")[-1]
-    if None in parts or not isinstance(size, int) or size % 2:
-        return None
-    wanted = ((0, size // 2), (size // 2, size))
-    found = [node for node in parts if node is not None]
-    if all(_is_slice(m, node, *bounds, size) for node, bounds in zip(found, wanted, strict=True)):
-        return [concat, negative, *found]
-    return None
-
-
-def _is_half_split(m: Match, split: Node) -> bool:
-    rank = len(m.shape("x"))
-    if split.inputs[0] is not m["x"] or attribute(split, "axis", 0) not in (-1, rank - 1):
-        return False
-    halves = [m.shape_of(output)[-1] for output in split.outputs]
-    return len(halves) == 2 and known_equal(halves[0], halves[1])
-
-
-def _is_slice(m: Match, node: Node, start: int, end: int, size: int) -> bool:
-    """Whether ``node`` is ``x[..., start:end]`` of an axis of ``size`` elements."""
-    if node.inputs[0] is not m["x"]:
-        return False
-    steps = (1,) if len(node.inputs) < 5 or node.inputs[4] is None else None
-    given = [static_ints(m, node, "", index) for index in (1, 2, 3)]
-    steps = steps or static_ints(m, node, "", 4)
-    if steps != (1,) or any(item is None or len(item) != 1 for item in given):
-        return False
-    first, last, axis = (item[0] for item in given if item is not None)
-    whole = [min(place + size if place < 0 else place, size) for place in (first, last)]
-    return whole == [start, end] and axis in (-1, len(m.shape("x")) - 1)
-
-
-def _angles(op: Any, m: Match, name: str) -> Value:
-    """The cosines or sines ``[batch, 1, length, size]`` as ``[batch, length, size / 2]``."""
-    full = m[name]
-    shape = m.shape(name)
-    unsqueeze = made_by(m, full, "Unsqueeze")
-    inner = full
-    if unsqueeze is not None and unsqueeze.inputs[0] is not None:
-        m.require(known_axes(m, unsqueeze) == (1,), f"{full.name} does not leave out the heads")
-        inner = unsqueeze.inputs[0]
-    half = half_width(op, m, inner)
-    m.require(half is not None, f"the halves of {full.name} may differ")
-    assert half is not None
-    m.require(len(shape) == 4 and shape[1] == 1, f"{full.name} differs between heads")
-    if inner is full:
-        half = emit_axes(op, m, "Squeeze", half, (1,))
-    return _for_every_batch(op, m, half, shape)
-
-
-def _for_every_batch(op: Any, m: Match, half: Value, shape: tuple[Any, ...]) -> Value:
-    """``half`` with as many batches as ``x``: the operator does not repeat it."""
-    batch = m.shape("x")[0]
-    if known_equal(shape[0], batch):
-        return half
-    m.require(shape[0] == 1, f"the batch of {half.name} may not be that of x")
-    if isinstance(batch, int):
-        count = op.constant(np.array([batch, 1, 1], dtype=np.int64))
-    else:
-        ones = op.constant(np.array([1, 1], dtype=np.int64))
-        count = op.Concat(op.Shape(m["x"], start=0, end=1), ones, axis=0)
-    made: Value = op.Expand(half, count)
+def _joined_heads(op: Any, m: Match, x: Value) -> Value:
+    """``x``, ``[batch, length, heads, size]``, as ``[batch, length, heads * size]``."""
+    heads, size = m.shape_of(x)[2:]
+    if not isinstance(heads, int) or not isinstance(size, int):
+        m.decline(f"the heads of {x.name} vary in number or size")
+    made: Value = op.Reshape(x, op.constant(np.array([0, 0, heads * size], dtype=np.int64)))
     return made
 
 
+def _heads_apart(op: Any, m: Match, joined: Value, x: Value) -> Value:
+    """``joined``, ``[batch, length, heads * size]``, with the shape of ``x``."""
+    made: Value = op.Reshape(joined, op.constant(np.array([0, 0, *m.shape_of(x)[2:]], np.int64)))
+    return made
+
+
+def _rotated(op: Any, m: Match, nodes: list[Node] | None, *, in_a_row: bool) -> Any:
+    """RotaryEmbedding of ``x``; ``nodes`` make the exchanged pairs, if they are pairs."""
+    m.suppose(nodes is not None)
+    m.require(m.dtype("x") in _TYPES, "RotaryEmbedding takes no such type")
+    axis = heads_axis(m)
+    cos, sin = (angles(op, m, name, axis, in_a_row=in_a_row) for name in ("cos", "sin"))
+    for node in nodes or ():
+        m.include(node)
+    x, interleaved = m["x"], 1 if in_a_row else None
+    if axis == 1:
+        return op.RotaryEmbedding(x, cos, sin, interleaved=interleaved)
+    joined = op.RotaryEmbedding(
+        _joined_heads(op, m, x), cos, sin, interleaved=interleaved, num_heads=m.shape("x")[2]
+    )
+    return _heads_apart(op, m, joined, x)
+
+
+class RotateHalves(Rule):
+    """``x * cos + concat(-x2, x1) * sin => RotaryEmbedding(x, cos1, sin1)``."""
+
+    def before(self, op: Any, x: Any, cos: Any, r: Any, sin: Any) -> Any:
+        return op.Add(op.Mul(x, cos), op.Mul(r, sin))
+
+    def after(self, op: Any, m: Match) -> Any:
+        m.suppose(made_by(m, m["r"], "Concat") is not None and len(m.shape("x")) == 4)
+        return _rotated(op, m, rotated_halves(m), in_a_row=False)
+
+
+class RotateNeighbours(Rule):
+    """``x * cos + flatten(stack(-x2, x1)) * sin => RotaryEmbedding(x, cos1, sin1)``."""
+
+    def before(self, op: Any, x: Any, cos: Any, r: Any, sin: Any) -> Any:
+        return op.Add(op.Mul(x, cos), op.Mul(r, sin))
+
+    def after(self, op: Any, m: Match) -> Any:
+        m.suppose(made_by(m, m["r"], "Reshape") is not None and len(m.shape("x")) == 4)
+        return _rotated(op, m, rotated_neighbours(m), in_a_row=True)
+
+
+class RotateFirstPart(Rule):
+    """``concat(RotaryEmbedding(x[..., :n]), x[..., n:]) => RotaryEmbedding(x)``, told ``n``."""
+
+    def before(self, op: Any, turned: Any, rest: Any) -> Any:
+        return op.Concat(turned, rest)
+
+    def after(self, op: Any, m: Match) -> Any:
+        apart = made_by(m, m["turned"], "Reshape")
+        rotary = made_by(m, m["turned"] if apart is None else apart.inputs[0], "RotaryEmbedding")
+        m.suppose(rotary is not None and not attribute(rotary, "rotary_embedding_dim", 0))
+        assert rotary is not None
+        part = _first_part(m, rotary, apart)
+        x, size = _whole(m, part)
+        for node in (rotary, apart):
+            alone = node is None or len(node.outputs[0].uses()) == 1
+            alone = alone and (node is None or not node.outputs[0].is_graph_output())
+            m.require(alone, "the rotated part has another reader")
+            if node is not None:
+                m.include(node)
+        made = op.RotaryEmbedding(
+            x if apart is None else _joined_heads(op, m, x),
+            *rotary.inputs[1:],
+            rotary_embedding_dim=size,
+            _attributes=[
+                item for item in rotary.attributes.values() if item.name != "rotary_embedding_dim"
+            ],
+        )
+        return made if apart is None else _heads_apart(op, m, made, x)
+
+
+def _first_part(m: Match, rotary: Node, apart: Node | None) -> Value:
+    """What is rotated, with four axes."""
+    part = rotary.inputs[0]
+    if apart is not None:
+        joined = made_by(m, part, "Reshape")
+        part = None if joined is None else joined.inputs[0]
+    m.suppose(part is not None and len(m.shape_of(part)) == 4)
+    assert part is not None
+    if apart is not None:
+        shape, joined_shape = m.shape_of(part), m.shape_of(rotary.outputs[0])
+        m.require(
+            same_shape(m, part, m["turned"])
+            and known_equal(shape[0], joined_shape[0])
+            and known_equal(shape[1], joined_shape[1])
+            and attribute(rotary, "num_heads", 0) == shape[2],
+            f"the heads of {part.name} are not what is rotated",
+        )
+    return part
+
+
+def _whole(m: Match, part: Value) -> tuple[Value, int]:
+    """What ``part`` and ``rest`` are the two parts of, and the size of the first."""
+    first, second = part.producer(), m["rest"].producer()
+    m.suppose(first is not None and second is not None and first.op_type in ("Slice", "Split"))
+    assert first is not None
+    assert second is not None
+    x, size = first.inputs[0], m.shape_of(part)[-1]
+    m.suppose(x is not None and isinstance(size, int))
+    assert x is not None
+    assert isinstance(size, int)
+    m.suppose(is_last_axis(attribute(m.root, "axis"), 4) and len(m.shape_of(x)) == 4)
+    whole = m.shape_of(x)[-1]
+    if first.op_type == "Split":
+        fits = first is second and list(first.outputs) == [part, m["rest"]]
+        fits = fits and is_last_axis(attribute(first, "axis", 0), 4)
+    else:
+        m.require(isinstance(whole, int), f"the size of {x.name} varies")
+        assert isinstance(whole, int)
+        fits = second.op_type == "Slice" and is_slice(m, first, x, 0, size)
+        fits = fits and is_slice(m, second, x, size, whole)
+    m.require(fits, f"{m['rest'].name} is not what is left of {x.name}")
+    return x, size
+
+
 @dataclass(frozen=True)
-class FuseRotaryEmbedding(Rule):
-    """Raise the rotation of two halves by position to RotaryEmbedding.
+class FuseRotaryEmbedding(RuleSet):
+    """Raise the rotation of pairs by position to RotaryEmbedding.
 
     ``x * cos + concat(-x2, x1) * sin => RotaryEmbedding(x, cos1, sin1)`` where ``x1``, ``x2`` are
     the halves of the last axis and ``cos1``, ``sin1`` one half of tables whose halves are equal.
@@ -135,6 +188,66 @@ class FuseRotaryEmbedding(Rule):
             y = RotaryEmbedding(x, c, s)
         }
 
+    ``x * cos + flatten(stack(-x2, x1)) * sin => RotaryEmbedding(x, cos1, sin1, interleaved=1)``
+    where ``x1``, ``x2`` are the elements at even and odd places and neighbours in the tables are
+    equal. Where heads come after the length, they are joined for the operator.
+
+    Before::
+
+        <ir_version: 10, opset_import: ["": 23]>
+        agraph (float[2,4,3,4] x, float[2,3,2] angle) => (float[2,4,3,4] y)
+        <int64[1] zero = {0}, int64[1] one = {1}, int64[1] two = {2}, int64[1] last = {-1},
+         int64[1] end = {4}, int64[1] three = {3}, int64[4] twice = {1, 1, 1, 2},
+         int64[3] wide = {0, 0, 4}, int64[4] flat = {0, 0, 0, 4}> {
+            a1 = Unsqueeze(angle, three)
+            a2 = Expand(a1, twice)
+            a = Reshape(a2, wide)
+            c3 = Cos(a)
+            s3 = Sin(a)
+            c = Unsqueeze(c3, one)
+            s = Unsqueeze(s3, one)
+            x1 = Slice(x, zero, end, last, two)
+            x2 = Slice(x, one, end, last, two)
+            n = Neg(x2)
+            n1 = Unsqueeze(n, last)
+            x11 = Unsqueeze(x1, last)
+            pairs = Concat <axis = -1>(n1, x11)
+            r = Reshape(pairs, flat)
+            xc = Mul(x, c)
+            rs = Mul(r, s)
+            y = Add(xc, rs)
+        }
+
+    After::
+
+        <ir_version: 10, opset_import: ["": 23]>
+        agraph (float[2,4,3,4] x, float[2,3,2] angle) => (float[2,4,3,4] y)
+        {
+            c = Cos(angle)
+            s = Sin(angle)
+            y = RotaryEmbedding <interleaved = 1>(x, c, s)
+        }
+
+    ``concat(RotaryEmbedding(x[..., :n]), x[..., n:]) => RotaryEmbedding(x)``, told ``n``.
+
+    Before::
+
+        <ir_version: 10, opset_import: ["": 23]>
+        agraph (float[2,4,3,8] x, float[2,3,2] c, float[2,3,2] s) => (float[2,4,3,8] y)
+        {
+            x1, x2 = Split <axis = -1, num_outputs = 2>(x)
+            r = RotaryEmbedding(x1, c, s)
+            y = Concat <axis = -1>(r, x2)
+        }
+
+    After::
+
+        <ir_version: 10, opset_import: ["": 23]>
+        agraph (float[2,4,3,8] x, float[2,3,2] c, float[2,3,2] s) => (float[2,4,3,8] y)
+        {
+            y = RotaryEmbedding <rotary_embedding_dim = 4>(x, c, s)
+        }
+
     The tables are repeated for each batch where they have only one.
 
     FLOAT: the operator forms ``x1 c - x2 s``, rounding once less or more. Catalogue row F11.
@@ -143,21 +256,4 @@ class FuseRotaryEmbedding(Rule):
 
     name: ClassVar[str] = "fuse-rotary-embedding"
     exactness: ClassVar[Exactness] = Exactness.FLOAT
-
-    def before(self, op: Any, x: Any, cos: Any, r: Any, sin: Any) -> Any:
-        return op.Add(op.Mul(x, cos), op.Mul(r, sin))
-
-    def after(self, op: Any, m: Match) -> Any:
-        m.suppose(made_by(m, m["r"], "Concat") is not None and len(m.shape("x")) == 4)
-        nodes = _rotated_halves(m)
-        m.suppose(nodes is not None)
-        length = m.shape("x")[2]
-        for name in ("cos", "sin"):
-            m.require(
-                known_equal(m.shape(name)[-2], length),
-                f"{m[name].name} may not have the length of x",
-            )
-        cos, sin = _angles(op, m, "cos"), _angles(op, m, "sin")
-        for node in nodes or ():
-            m.include(node)
-        return op.RotaryEmbedding(m["x"], cos, sin)
+    rules: ClassVar[tuple[type[Rule], ...]] = (RotateHalves, RotateNeighbours, RotateFirstPart)

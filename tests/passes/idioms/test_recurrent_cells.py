@@ -262,3 +262,13 @@ def test_a_bias_for_each_row_stays() -> None:
     model, records = run_passes(text, "fuse-gru-cell")
     assert "GRU" not in ops(model)
     assert reasons(records) == ["a bias differs between rows"]
+
+
+@pytest.mark.parametrize("one", ["x", "h"])
+def test_one_row_for_all_is_repeated_by_sums_and_not_by_steps(one: str) -> None:
+    text = CELL.format(**FITTING).replace(
+        f"B,{2 if one == 'x' else 1}] {one}", f"1,{2 if one == 'x' else 1}] {one}"
+    )
+    model, records = run_passes(text, "fuse-gru-cell")
+    assert "GRU" not in ops(model)
+    assert reasons(records) == ["h may not have as many rows as x"]

@@ -98,7 +98,8 @@ def test_tables_with_equal_neighbours() -> None:
     text = text.replace("int64[B,S] position", "bool[B,S] late").replace(
         "c3 = Gather", "position = Cast <to = 7> (late)\nc3 = Gather"
     )
-    model, _ = run_passes(text, PASS, opset=23)
+    merged = PASS.replace(",", ", merge-initializers,", 1)
+    model, _ = run_passes(text, merged, opset=23)
     assert sorted(ops(model)) == ["Cast", "Gather", "RotaryEmbedding"]
     unequal = text.replace("2.0, 2.0", "2.0, 3.0")
     model, records = run_passes(unequal, PASS, opset=23)
@@ -146,6 +147,12 @@ def test_angles_half_the_width_apart_do_not_fit_neighbours() -> None:
     model, records = run_passes(text, PASS, opset=23)
     assert "RotaryEmbedding" not in ops(model)
     assert "neighbours in c may differ" in reasons(records)
+
+
+def test_doubles_are_no_type_of_the_operator() -> None:
+    model, records = run_passes(_model().replace("float[", "double["), PASS, opset=23)
+    assert "RotaryEmbedding" not in ops(model)
+    assert "RotaryEmbedding takes no such type" in reasons(records)
 
 
 def _partial(parts: str, turned: str = "r = RotaryEmbedding (x1, c, s)", joined: str = "") -> str:

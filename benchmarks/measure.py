@@ -12,6 +12,7 @@ parent's peak when that is higher, because a new process inherits it.
 from __future__ import annotations
 
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -104,7 +105,8 @@ def measure(
         repeats: timed runs, of which the best counts.
         timeout: seconds of wall time for all of the process.
     """
-    command = [sys.executable, "-m", "benchmarks.measure", tool, str(model), str(folder)]
+    python = os.environ.get(TOOLS[tool].interpreter, sys.executable)
+    command = [python, "-m", "benchmarks.measure", tool, str(model), str(folder)]
     return run_child([*command, str(repeats)], tool, model.stem, timeout)
 
 

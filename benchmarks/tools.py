@@ -23,11 +23,14 @@ class Tool:
         name: how it is named on the command line and in results.
         distribution: its name as a Python distribution, for the version.
         run: reads the model at the first path and writes the result to the second.
+        interpreter: environment variable that names the Python to run it with, for tools that
+            need what the others do not.
     """
 
     name: str
     distribution: str
     run: Callable[[Path, Path], None]
+    interpreter: str = ""
 
     def version(self) -> str:
         """The installed version, ``"from source"`` for a bare checkout, or ``"not installed"``."""
@@ -95,6 +98,6 @@ TOOLS: dict[str, Tool] = {
         Tool("burnish_native", "burnish", _burnish_native),
         Tool("onnxslim", "onnxslim", _onnxslim),
         Tool("onnxsim", "onnxsim", _onnxsim),
-        Tool("ort_transformers", "onnxruntime", _ort_transformers),
+        Tool("ort_transformers", "onnxruntime", _ort_transformers, "BURNISH_TORCH_PYTHON"),
     )
 }

@@ -17,12 +17,17 @@ from burnish.target import Target
 
 _OPTIONS = ("threads", "custom_ops", "native")
 
+_WEIGHT_ONLY_KEY = "session.qdq_matmulnbits_accuracy_level"
+"""With 1, products with weights stored as integers are computed in float32. Left to itself, ONNX
+Runtime 1.31 rounds the activations to 8 bits there, which moves results by 0.3 to 0.7 %."""
+
 
 class OrtBackend(Backend):
     """Builds ``model.onnx`` and proves that ONNX Runtime loads it.
 
     Options of the target: ``threads=N`` (threads inside an operator; 0, the default, leaves it to
-    the runtime) and ``custom_ops=PATH`` (a library of custom operators to register).
+    the runtime), ``custom_ops=PATH`` (a library of custom operators to register) and ``native=yes``
+    (the file may hold operators of ONNX Runtime that are not standard).
     """
 
     name: ClassVar[str] = "ort"
@@ -86,6 +91,7 @@ class OrtBackend(Backend):
                 "graph_optimization_level": options.graph_optimization_level.name,
                 "execution_mode": options.execution_mode.name,
                 "intra_op_num_threads": options.intra_op_num_threads,
+                _WEIGHT_ONLY_KEY: options.get_session_config_entry(_WEIGHT_ONLY_KEY),
             },
             "custom_ops": target.options.get("custom_ops"),
             "ir_version": model.ir_version,
@@ -166,6 +172,7 @@ def _session_options(target: Target) -> tuple[Any, Any]:
     options = runtime.SessionOptions()
     options.log_severity_level = 4
     options.intra_op_num_threads = _threads(target)
+    options.add_session_config_entry(_WEIGHT_ONLY_KEY, "1")
     library = target.options.get("custom_ops")
     if library:
         try:

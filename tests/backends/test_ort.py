@@ -85,3 +85,34 @@ def test_the_number_of_threads_is_kept(tmp_path: Path) -> None:
     model = load(to_proto(parse_model(TEXT)))
     built = backend("ort").build(model, parse_target("ort-cpu:threads=1"), tmp_path)
     assert built.settings["session_options"]["intra_op_num_threads"] == 1
+
+
+def test_weights_stored_as_integers_do_not_round_what_they_are_multiplied_with(
+    tmp_path: Path,
+) -> None:
+    """ONNX Runtime's own fusion does, unless told otherwise; it moved this result by 3e-3."""
+    generator = np.random.default_rng(0)
+    weights = generator.integers(-128, 127, (64, 32)).astype(np.int8)
+    text = """agraph (float[8,64] x, int8[64,32] w) => (float[8,32] y) <float s = {0.01}> {
+        f = DequantizeLinear (w, s)
+        y = MatMul (x, f)
+    }"""
+    proto = to_proto(parse_model(text))
+    proto.graph.initializer.append(onnx.numpy_helper.from_array(weights, "w"))
+    del proto.graph.input[1]
+    ort = backend("ort")
+    built = ort.build(load(proto), TARGET, tmp_path)
+    x = generator.standard_normal((8, 64)).astype(np.float32)
+    found = ort.load(built.files[0], TARGET)({"x": x})["y"]
+    np.testing.assert_allclose(found, x @ (weights * np.float32(0.01)), rtol=1e-4, atol=1e-4)
+    options = built.settings["session_options"]
+    assert options["session.qdq_matmulnbits_accuracy_level"] == "1"
+
+
+def test_own_operators_of_the_runtime_are_asked_for() -> None:
+    ort = backend("ort")
+    assert ort.pipeline(parse_target("ort-cpu:native=yes"), 2) == "O2, ort-native"
+    assert ort.pipeline(parse_target("ort-cpu:native=yes"), 1) == "O1"
+    assert ort.pipeline(parse_target("ort-cpu:native=no"), 2) == "O2"
+    with pytest.raises(InputError, match="native is yes or no"):
+        ort.pipeline(parse_target("ort-cpu:native=maybe"), 2)

@@ -10,16 +10,12 @@ from typing import Any, ClassVar
 
 from burnish.backend import Backend, Built, Finding, Runner
 from burnish.errors import BuildError, ExecutionError, InputError, MissingDependency
-from burnish.evaluate import Evaluator
+from burnish.evaluate import FLOAT_ACTIVATIONS, Evaluator
 from burnish.ir import Array, Model, label, schema, scopes
 from burnish.saving import save
 from burnish.target import Target
 
 _OPTIONS = ("threads", "custom_ops", "native")
-
-_WEIGHT_ONLY_KEY = "session.qdq_matmulnbits_accuracy_level"
-"""With 1, products with weights stored as integers are computed in float32. Left to itself, ONNX
-Runtime 1.31 rounds the activations to 8 bits there, which moves results by 0.3 to 0.7 %."""
 
 
 class OrtBackend(Backend):
@@ -91,7 +87,7 @@ class OrtBackend(Backend):
                 "graph_optimization_level": options.graph_optimization_level.name,
                 "execution_mode": options.execution_mode.name,
                 "intra_op_num_threads": options.intra_op_num_threads,
-                _WEIGHT_ONLY_KEY: options.get_session_config_entry(_WEIGHT_ONLY_KEY),
+                FLOAT_ACTIVATIONS: options.get_session_config_entry(FLOAT_ACTIVATIONS),
             },
             "custom_ops": target.options.get("custom_ops"),
             "ir_version": model.ir_version,
@@ -172,7 +168,7 @@ def _session_options(target: Target) -> tuple[Any, Any]:
     options = runtime.SessionOptions()
     options.log_severity_level = 4
     options.intra_op_num_threads = _threads(target)
-    options.add_session_config_entry(_WEIGHT_ONLY_KEY, "1")
+    options.add_session_config_entry(FLOAT_ACTIVATIONS, "1")
     library = target.options.get("custom_ops")
     if library:
         try:

@@ -23,7 +23,7 @@ from burnish.ir import Array, Model
 from burnish.saving import save, to_proto
 from burnish.serial.tokens import tensor_over
 
-__all__ = ["Engine", "Evaluator", "Feeds", "Runnable", "run_model"]
+__all__ = ["FLOAT_ACTIVATIONS", "Engine", "Evaluator", "Feeds", "Runnable", "run_model"]
 
 Engine: TypeAlias = Literal["auto", "ort", "reference"]
 Runnable: TypeAlias = "onnx.ModelProto | bytes | str | os.PathLike[str] | Model"
@@ -32,6 +32,9 @@ Feeds: TypeAlias = Mapping[str, Any]
 
 # A proto and its serialized copy must fit in 2 GB; beyond this the model goes through a file.
 _IN_MEMORY_BYTES = 1 << 30
+FLOAT_ACTIVATIONS = "session.qdq_matmulnbits_accuracy_level"
+"""With 1, products with weights stored as integers are computed in float32. Left to itself, ONNX
+Runtime 1.31 rounds the activations to 8 bits there, which moves results by 0.3 to 0.7 %."""
 # Element types that numpy arrays of ONNX Runtime's binding cannot carry, with the byte-sized
 # integer that can.
 _EXOTIC: dict[str, tuple[int, type[Any]]] = {
@@ -173,6 +176,7 @@ class Evaluator:
         options.graph_optimization_level = (
             levels.ORT_ENABLE_ALL if optimize else levels.ORT_DISABLE_ALL
         )
+        options.add_session_config_entry(FLOAT_ACTIVATIONS, "1")
         if not optimize:
             # Prepacking picks other kernels, with other rounding, for weights that are constant.
             options.add_session_config_entry("session.disable_prepacking", "1")

@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from burnish.ir import Attr, Graph, Model, Node, Scope, TensorProtocol, Value, nested_graphs
 
-__all__ = ["Census", "Entry", "ScopeState", "Signature"]
+__all__ = ["Census", "Entry", "Kind", "ScopeState", "Signature", "downstream"]
 
 Signature: TypeAlias = (
     "tuple[str, str, str, tuple[str | None, ...], tuple[str | None, ...], tuple[Attr, ...]]"
@@ -22,8 +22,15 @@ Signature: TypeAlias = (
 
 Operator, domain, overload, names read, names of results, attributes."""
 
+Kind: TypeAlias = tuple[str, str]
+"""Domain and operator."""
+
 Entry: TypeAlias = "tuple[Sequence[Value | None], Signature]"
 """The values a node reads, to see at a glance that nothing changed, and its signature."""
+
+
+_FEW_READERS = 4
+"""No rule asks whether a value has exactly this many readers, or more."""
 
 
 @dataclass
@@ -50,34 +57,47 @@ class Census:
 
     Attributes:
         states: what stands in each scope, outer scopes first.
-        changed: nodes in the order they came or were found changed, again and again; it only
-            grows, so a position in it is a moment. Nodes that stood there at first are not in it.
+        changed: nodes in the order they came or were found changed, or stand at a value that
+            lost a reader, again and again; it only grows, so a position in it is a moment. Nodes
+            that stood there at first are not in it.
     """
 
     def __init__(self, model: Model) -> None:
         self._model = model
         self.states: dict[Graph, ScopeState] = {}
         self.changed: list[Node] = []
-        self._by_kind: dict[tuple[str, str], list[tuple[int, Node, Scope]]] = {}
+        self._by_kind: dict[Kind, list[tuple[int, Node, Scope]]] = {}
+        self._near: dict[tuple[int, int], dict[Kind, list[Node]]] = {}
         self.take()
         self.changed.clear()
 
     def take(self) -> None:
         """Look at everything again."""
         before, self.states = self.states, {}
-        self._by_kind = {}
+        self._by_kind, self._near = {}, {}
         renamed: set[Node] = set()
         model = self._model
         self._look(Scope(model.graph, model.opset_imports, None, 0), before, renamed)
         for function in model.functions.values():
             scope = Scope(function.graph, function.opset_imports, function, 0)
             self._look(scope, before, renamed)
+        for graph, gone in before.items():
+            if graph not in self.states:
+                read = (value for inputs, _ in gone.nodes.values() for value in inputs)
+                self.changed.extend(_around(read))
+        if any(
+            before[graph].inputs != state.inputs
+            for graph, state in self.states.items()
+            if graph in before
+        ):
+            # What was an input may be a constant now, to subgraphs too.
+            self.changed.extend(node for state in self.states.values() for node in state.nodes)
 
     def scopes(self) -> list[Scope]:
         """Every scope, outer first."""
         return [state.scope for state in self.states.values()]
 
-    def nodes(self, kinds: Iterable[tuple[str, str]]) -> list[tuple[Node, Scope]]:
+    def nodes(self, kinds: Iterable[Kind]) -> list[tuple[Node, Scope]]:
         """The nodes of any of these kinds, ``(domain, op_type)``, in order, with their scopes."""
         if not self._by_kind:
             self._sort()
@@ -87,6 +107,22 @@ class Census:
         found = [entry for entries in lists for entry in entries]
         found.sort(key=lambda entry: entry[0])
         return [(node, scope) for _, node, scope in found]
+
+    def near(self, moment: int, distance: int) -> Mapping[Kind, list[Node]]:
+        """What came or changed since a moment, and what reads it, by kind.
+
+        Many ask the same in a row, so answers are kept until the next look.
+
+        Args:
+            moment: a length of :attr:`changed`.
+            distance: how many nodes downstream, the changed one included.
+        """
+        found = self._near.get((moment, distance))
+        if found is None:
+            found = self._near[moment, distance] = {}
+            for node in downstream(self.changed[moment:], distance):
+                found.setdefault((node.domain, node.op_type), []).append(node)
+        return found
 
     def _sort(self) -> None:
         by_kind = self._by_kind
@@ -105,8 +141,6 @@ class Census:
         old = before.get(scope.graph)
         state = self._state(scope, old, renamed)
         self.states[scope.graph] = state
-        if old is not None and old.inputs != state.inputs:
-            self.changed.extend(state.nodes)  # what is constant may have changed
         for graphs in state.nested.values():
             for graph in graphs:
                 inner = Scope(graph, scope.opsets, scope.function, scope.depth + 1)
@@ -126,6 +160,7 @@ class Census:
             for name, held in old.constants.items():
                 if name in constants and constants[name] is not held:
                     self.changed.extend(initializers[name].consumers())
+        lost: list[Value | None] = []
         for node in graph:
             entry = known.get(node)
             if entry is not None and node.inputs is entry[0] and node not in renamed:
@@ -146,12 +181,42 @@ class Census:
                     continue
             self.changed.append(node)
             nodes[node] = made = (node.inputs, _signature(node))
-            if entry is not None and made[1][4] != entry[1][4]:
-                renamed.update(user for value in node.outputs for user in value.consumers())
+            if entry is not None:
+                lost.extend(value for value in entry[0] if value not in made[0])
+                if made[1][4] != entry[1][4]:
+                    renamed.update(user for value in node.outputs for user in value.consumers())
             graphs = nested_graphs(node)
             if graphs:
                 nested[node] = graphs
+        for node, (inputs, _) in known.items():
+            if node not in nodes:
+                lost.extend(inputs)
+        self.changed.extend(_around(lost))
         return state
+
+
+def _around(lost: Iterable[Value | None]) -> list[Node]:
+    """What stands at values that lost a reader and have few left: who makes and who reads them."""
+    found: dict[Node, None] = {}
+    for value in dict.fromkeys(lost):
+        if value is None or len(value.uses()) > _FEW_READERS:
+            continue
+        producer = value.producer()
+        if producer is not None:
+            found[producer] = None
+        found.update(dict.fromkeys(value.consumers()))
+    return [node for node in found if node.graph is not None]
+
+
+def downstream(nodes: Iterable[Node], distance: int) -> list[Node]:
+    """``nodes`` and what reads them, up to ``distance`` nodes downstream, each once."""
+    level = list(dict.fromkeys(nodes))
+    found = dict.fromkeys(level)
+    for _ in range(1, distance):
+        readers = [use.node for node in level for output in node.outputs for use in output.uses()]
+        level = [node for node in dict.fromkeys(readers) if node not in found]
+        found.update(dict.fromkeys(level))
+    return list(found)
 
 
 def _signature(node: Node) -> Signature:

@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 from burnish.census import Census, Entry, ScopeState, Signature
 from burnish.figures import Figures, Meter, Tally
-from burnish.ir import Graph, Model, Node, Scope, TensorProtocol
+from burnish.ir import Graph, Model, Node, Scope, TensorProtocol, Value
 from burnish.shapes import Shapes
 from burnish.text import line_text, tensor_text, value_text
 
@@ -146,14 +146,33 @@ def _nothing(observed: _Observed) -> _Observed:
     return _Observed(observed.title, (), ScopeState(observed.state.scope, (), {}))
 
 
-def _interface(scope: Scope) -> tuple[str, ...]:
+_Key: TypeAlias = "tuple[str | None, object, object, object]"
+
+
+class _Texts:
+    """Lines for values, written anew only when the value says something else."""
+
+    def __init__(self) -> None:
+        self._known: dict[Value, tuple[_Key, str]] = {}
+
+    def of(self, value: Value) -> str:
+        """As :func:`burnish.text.value_text`."""
+        dims = None if value.shape is None else value.shape.dims
+        key = (value.name, value.dtype, type(value.type), dims)
+        known = self._known.get(value)
+        if known is None or known[0] != key:
+            known = self._known[value] = (key, value_text(value))
+        return known[1]
+
+
+def _interface(scope: Scope, texts: _Texts) -> tuple[str, ...]:
     graph = scope.graph
     lines = []
     if scope.depth == 0:
         imports = sorted(scope.opsets.items())
         lines = [f"opset {domain or 'ai.onnx'}: {version}" for domain, version in imports]
-    lines.extend(f"input {value_text(value)}" for value in graph.inputs)
-    lines.extend(f"output {value_text(value)}" for value in graph.outputs)
+    lines.extend(f"input {texts.of(value)}" for value in graph.inputs)
+    lines.extend(f"output {texts.of(value)}" for value in graph.outputs)
     return tuple(lines)
 
 
@@ -169,6 +188,7 @@ class Recorder:
         self._own = census is None
         self._census = Census(model) if census is None else census
         self._tally = Tally()
+        self._texts = _Texts()
         self._scopes: dict[Graph, _Observed] = {}
         for observed in self._titled():
             self._scopes[observed.state.scope.graph] = observed
@@ -208,7 +228,7 @@ class Recorder:
                 title = f"function {scope.function.domain}.{scope.function.name}"
             else:
                 title = "model"
-            yield _Observed(title, _interface(scope), state)
+            yield _Observed(title, _interface(scope, self._texts), state)
 
 
 def _compare(before: _Observed, after: _Observed) -> Iterator[tuple[str, _Entry]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import functools
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -81,12 +80,6 @@ def pipeline_of(passes: str | Pipeline | None, target: Target) -> Pipeline:
 
 @functools.lru_cache(maxsize=64)
 def _parsed(text: str) -> Pipeline:
-    """Pipeline text is read once: passes and presets are the same all through a process."""
-    return _parsed(text)
-
-
-@functools.lru_cache(maxsize=64)
-def _parsed(text: str) -> Pipeline:
     """Pipelines never change, and a level is two hundred passes long."""
     return Pipeline.parse(text, presets())
 
@@ -124,11 +117,12 @@ def optimize(
     target = target or Target()
     stages = Stages(progress)
     pipeline = _allowed(pipeline_of(passes, target), allow)
-    with stages("load"), without_collection():
-        model = load(source, input_shapes=input_shapes or {}, dims=dims or {})
-    with stages("optimize"), without_collection():
-        steps = pipeline.run(model, target, stop_after=stop_after, record=record)
-        records = stages.follow(steps)
+    with without_collection():
+        with stages("load"):
+            model = load(source, input_shapes=input_shapes or {}, dims=dims or {})
+        with stages("optimize"):
+            steps = pipeline.run(model, target, stop_after=stop_after, record=record)
+            records = stages.follow(steps)
     return Optimized(model, records, pipeline)
 
 

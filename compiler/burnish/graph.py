@@ -65,12 +65,9 @@ class Placement:
             node = constant_node(held, name)
             return node.outputs[0]
         held.name = name
-        return Value(
-            name=name,
-            type=TensorType(held.dtype),
-            shape=Shape(held.shape.numpy()),
-            const_value=held,
-        )
+        known = held.shape
+        shape = known if isinstance(known, Shape) and known.frozen else Shape(known.numpy())
+        return Value(name=name, type=TensorType(held.dtype), shape=shape, const_value=held)
 
     def add_constant(self, held: TensorProtocol, name: str, before: Node | None = None) -> Value:
         """A constant value in the graph, before node ``before`` (or first) if it needs a node."""
@@ -157,7 +154,8 @@ def _parts(node: Node, version: int) -> Iterable[str]:
             part.name for part, value in zip(found.inputs, node.inputs, strict=False) if value
         )
         yield from (
-            part.name for part, value in zip(found.outputs, node.outputs, strict=False)
+            part.name
+            for part, value in zip(found.outputs, node.outputs, strict=False)
             if value.name != ""
         )
 
@@ -210,7 +208,7 @@ def _inherit_type(was: Value, becomes: Value) -> None:
     """What was known of ``was`` is now known of ``becomes``."""
     if becomes.type is None:
         becomes.type = was.type
-    if was.shape is None or becomes.is_graph_input():
+    if was.shape is None or becomes.is_graph_input() or becomes.const_value is not None:
         return
     if becomes.shape is None:
         becomes.shape = was.shape

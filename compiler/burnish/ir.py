@@ -8,9 +8,10 @@ a subgraph of If/Loop/Scan, or a function body.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from types import MappingProxyType
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import onnx
@@ -40,7 +41,7 @@ from onnx_ir import (
     tensor,
     to_proto,
 )
-from onnx_ir.convenience import convert_attributes
+from onnx_ir.convenience import convert_attributes as convert_any_attributes
 
 __all__ = [
     "Array",
@@ -82,7 +83,6 @@ __all__ = [
     "outputs_of",
     "read_values",
     "remove_node",
-    "rename_shadowing",
     "schema",
     "scopes",
     "tensor",
@@ -165,6 +165,33 @@ def attribute(node: Node, name: str, default: Any = None) -> Any:
     if attr.type == AttributeType.INTS or attr.type == AttributeType.FLOATS:
         return tuple(attr.value)
     return attr.value
+
+
+_PLAIN_ATTRIBUTES: Final[Mapping[type, AttributeType]] = MappingProxyType(
+    {int: AttributeType.INT, float: AttributeType.FLOAT, str: AttributeType.STRING}
+)
+_LISTED_ATTRIBUTES: Final[Mapping[type, AttributeType]] = MappingProxyType(
+    {int: AttributeType.INTS, float: AttributeType.FLOATS, str: AttributeType.STRINGS}
+)
+
+
+def convert_attributes(given: Mapping[str, Any]) -> list[Attr]:
+    """Python values as attributes; the common types at once, all others as onnx-ir sees them."""
+    return [_converted(name, value) for name, value in given.items()]
+
+
+def _converted(name: str, value: Any) -> Attr:
+    kind = _PLAIN_ATTRIBUTES.get(type(value))
+    if kind is None and isinstance(value, list | tuple) and value:
+        kinds = set(map(type, value))
+        if len(kinds) == 1:
+            kind = _LISTED_ATTRIBUTES.get(kinds.pop())
+            value = tuple(value) if kind is not None else value
+    if kind is None and isinstance(value, Tensor | StoredTensor):
+        kind = AttributeType.TENSOR
+    if kind is not None:
+        return Attr(name, kind, value)
+    return convert_any_attributes({name: value})[0]
 
 
 class StoredTensor(TensorProtoTensor):
@@ -339,38 +366,6 @@ def names_in_use(model: Model) -> set[str]:
         names.update(scope.graph.initializers)
         names.update(out.name for node in scope.graph for out in node.outputs if out.name)
     return names
-
-
-def rename_shadowing(model: Model) -> None:
-    """Give values of subgraphs that share a name with a value further out a name of their own.
-
-    Values may then be renamed and moved outwards without one hiding another: a branch may call
-    its result like the outer graph calls a later one, and exporters do.
-    """
-    taken: set[str] = set()
-    pending: list[tuple[Graph, frozenset[str]]] = [(model.graph, frozenset())]
-    pending.extend((function.graph, frozenset()) for function in model.functions.values())
-    while pending:
-        graph, outer = pending.pop()
-        inner = [nested for node in graph for nested in nested_graphs(node)]
-        if not inner and not outer:
-            continue
-        own = [*graph.inputs, *graph.initializers.copy().values(), *outputs_of(graph)]
-        for value in own:
-            if value.name and value.name in outer:
-                taken = taken or names_in_use(model)
-                value.name = _unused(value.name, taken)
-        names = outer.union(value.name for value in own if value.name)
-        pending.extend((nested, names) for nested in inner)
-
-
-def _unused(name: str, taken: set[str]) -> str:
-    """``name`` with the first number behind it that makes it new; it is taken from then on."""
-    number = 1
-    while f"{name}_{number}" in taken:
-        number += 1
-    taken.add(f"{name}_{number}")
-    return f"{name}_{number}"
 
 
 def inline_calls(model: Model, wanted: Callable[[Function], bool]) -> None:

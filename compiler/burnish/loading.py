@@ -27,11 +27,11 @@ from burnish.ir import (
     ExternalTensor,
     Model,
     TensorProtocol,
-    rename_shadowing,
     scopes,
 )
 from burnish.memory import without_collection
 from burnish.serial.dims import bind
+from burnish.serial.shadowing import rename_shadowing
 from burnish.serial.skeleton import assemble, dismantle
 from burnish.serial.tokens import (
     Held,
@@ -103,13 +103,13 @@ def load(
         for function in proto.functions:
             made = {name for node in function.node for name in node.output}
             _name_captured_outputs(function.node, made | set(function.input))
-    for tensor_proto in findings.external:
-        if token_of(tensor_proto) is None:
-            _check_external(tensor_proto, folder, where)
+    beside = [tensor for tensor in findings.external if token_of(tensor) is None]
+    for tensor_proto in beside:
+        _check_external(tensor_proto, folder, where)
     if input_shapes or dims:
         bind(proto, input_shapes, dims, where)
     model = _assemble(proto, held, where, sparse=findings.sparse)
-    if findings.external and folder is not None:
+    if beside and folder is not None:
         _set_folder(model, folder)
     rename_shadowing(model)
     if findings.disordered:

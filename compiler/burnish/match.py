@@ -1,10 +1,5 @@
 """Patterns over graphs: does this pattern stand here, and if not, why not.
 
-A pattern is written by calling operators on named variables::
-
-    def before(self, op, x, w, b, scale, bias, mean, var):
-        return op.BatchNormalization(op.Conv(x, w, b.optional), scale, bias, mean, var)
-
 Matching starts at the node that produces the pattern's (first) result and walks against the flow.
 It stays inside one graph: a producer in an outer graph is never part of a match, because a
 subgraph may run many times or not at all.
@@ -12,8 +7,7 @@ subgraph may run many times or not at all.
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, TypeAlias
 
@@ -30,6 +24,15 @@ from burnish.ir import (
     label,
 )
 from burnish.passdef import Context
+from burnish.pattern import (
+    Compiled,
+    NodePattern,
+    Pattern,
+    PatternBuilder,
+    ResultPattern,
+    Variable,
+    compile_pattern,
+)
 from burnish.symbolic import Dim
 
 __all__ = [
@@ -59,132 +62,6 @@ class Declined(Exception):
 
 class Mismatch(Exception):
     """What stands here is not what the rule is about; nothing needs to be said."""
-
-
-@dataclass(frozen=True, eq=False)
-class Variable:
-    """A value of the pattern, bound by name.
-
-    Attributes:
-        name: the parameter name in ``before``.
-        needs_constant: matches only values that are known constants.
-        may_miss: also matches an input that is absent.
-    """
-
-    name: str
-    needs_constant: bool = False
-    may_miss: bool = False
-
-    @property
-    def constant(self) -> Variable:
-        """This variable, matching constants only."""
-        return Variable(self.name, True, self.may_miss)
-
-    @property
-    def optional(self) -> Variable:
-        """This variable, matching also an absent input."""
-        return Variable(self.name, self.needs_constant, True)
-
-
-@dataclass(frozen=True, eq=False)
-class NodePattern:
-    """An operator of the pattern.
-
-    Attributes:
-        op_types: the operator types that fit.
-        domain: their domain.
-        inputs: patterns of the inputs; None is an absent input.
-        rest: whether further inputs may follow.
-        attributes: attribute values that must be equal.
-        name: how :meth:`Match.node` finds it; the operator type when not given.
-        shared: whether its results may have other readers; it then stays.
-    """
-
-    op_types: tuple[str, ...]
-    domain: str
-    inputs: tuple[Pattern | None, ...]
-    rest: bool
-    attributes: Mapping[str, object]
-    name: str
-    shared: bool
-
-
-@dataclass(frozen=True, eq=False)
-class ResultPattern:
-    """One result of an operator of the pattern; all of them, for a root, when index is None."""
-
-    node: NodePattern
-    index: int | None = 0
-
-
-Pattern: TypeAlias = Variable | ResultPattern
-
-
-class PatternBuilder:
-    """``op`` in ``before``: attribute access names an operator, a call makes a pattern.
-
-    Keywords with a leading underscore steer matching, all others are attributes that must be
-    equal: ``_name`` (see :class:`NodePattern`), ``_shared=True``, ``_outputs=n``, ``_domain``.
-    A final ``...`` as input lets any further inputs follow; ``_outputs=...`` makes a root that
-    stands for every result of the operator, however many it has.
-    """
-
-    def __getattr__(self, op_type: str) -> Callable[..., Any]:
-        return self.either(op_type)
-
-    def either(self, *op_types: str) -> Callable[..., Any]:
-        """An operator of any of these types."""
-
-        def build(*inputs: Any, **keywords: Any) -> Any:
-            outputs = keywords.pop("_outputs", 1)
-            node = NodePattern(
-                op_types,
-                keywords.pop("_domain", ""),
-                tuple(item for item in inputs if item is not ...),
-                bool(inputs) and inputs[-1] is ...,
-                {key: value for key, value in keywords.items() if not key.startswith("_")},
-                keywords.get("_name", op_types[0]),
-                keywords.get("_shared", False),
-            )
-            if outputs is ...:
-                return ResultPattern(node, None)
-            results = tuple(ResultPattern(node, index) for index in range(outputs))
-            return results[0] if outputs == 1 else results
-
-        return build
-
-
-@dataclass(frozen=True)
-class Compiled:
-    """A pattern ready to match.
-
-    Attributes:
-        roots: the results the replacement stands for; the first is where matching starts.
-        reach: how many nodes deep the pattern is.
-    """
-
-    roots: tuple[ResultPattern, ...]
-    reach: int
-
-
-def _depth(pattern: Pattern | None) -> int:
-    if not isinstance(pattern, ResultPattern):
-        return 0
-    return 1 + max((_depth(item) for item in pattern.node.inputs), default=0)
-
-
-def compile_pattern(before: Callable[..., Any]) -> Compiled:
-    """The pattern that ``before(op, *variables)`` describes.
-
-    Raises:
-        TypeError: when it does not return results of operators.
-    """
-    names = list(inspect.signature(before).parameters)[1:]
-    made = before(PatternBuilder(), *(Variable(name) for name in names))
-    roots = made if isinstance(made, tuple) else (made,)
-    if not roots or not all(isinstance(root, ResultPattern) for root in roots):
-        raise TypeError(f"{before.__qualname__} must return the result of an operator")
-    return Compiled(roots, max(_depth(root) for root in roots))
 
 
 @dataclass
@@ -270,10 +147,14 @@ class Match:
 
         The new nodes count it among their sources; it goes when nothing reads it any more.
         """
+        self.check_known(node)
+        self.included.append(node)
+
+    def check_known(self, node: Node) -> None:
+        """Decline when nobody knows here what an attribute of ``node`` is."""
         parameter = refers_to_parameter(node)
         if parameter is not None:
             raise Declined(f"attribute {parameter} of {label(node)} is a function parameter")
-        self.included.append(node)
 
     def decline(self, why: str) -> NoReturn:
         """Do not rewrite here."""
@@ -314,16 +195,31 @@ def _pairings(pattern: NodePattern, node: Node) -> Iterator[_Goals]:
 
 
 def _may_fit(pattern: Pattern, value: Value | None) -> bool:
-    """Whether a look at ``value`` and what makes it leaves ``pattern`` possible.
-
-    Most places fail here, before anything is copied.
-    """
+    """Whether a look at ``value`` and what leads there leaves ``pattern`` possible."""
     if isinstance(pattern, Variable):
         if value is None:
             return pattern.may_miss
         return not pattern.needs_constant or constant(value) is not None
     node = None if value is None else value.producer()
-    return node is not None and node.op_type in pattern.node.op_types
+    return node is not None and _may_stand(pattern.node, node)
+
+
+def _may_stand(pattern: NodePattern, node: Node) -> bool:
+    """Whether ``node`` may be the pattern's; most places fail here, before anything is bound."""
+    if node.op_type not in pattern.op_types:
+        return False
+    demands, given = pattern.demands, node.inputs
+    if not demands:
+        return True
+    count = len(given)
+    for index, item in demands:
+        if not _may_fit(item, given[index] if index < count else None):
+            break
+    else:
+        return True
+    if count != 2 or len(pattern.inputs) != 2 or node.op_type not in COMMUTATIVE:
+        return False
+    return all(_may_fit(item, given[1 - index]) for index, item in demands)
 
 
 def _bind_variable(match: Match, pattern: Variable, value: Value | None) -> bool:
@@ -392,13 +288,16 @@ def _other_roots(roots: tuple[ResultPattern, ...], match: Match) -> Iterator[Mat
 
 def matches(pattern: Compiled, node: Node, scope: Scope, ctx: Context) -> Iterator[Match]:
     """Every way ``pattern`` stands with ``node`` as its first result's producer."""
+    if not _may_stand(pattern.roots[0].node, node):
+        return
     for found in _solve_node(pattern.roots[0].node, node, (), Match(node, scope, ctx)):
         yield from _other_roots(pattern.roots[1:], found)
 
 
 def refers_to_parameter(node: Node) -> str | None:
     """The name of an attribute of ``node`` whose value a function's caller gives, if any."""
-    for name, attr in node.attributes.items():
-        if attr.is_ref() or attr.type == AttributeType.UNDEFINED:
+    # The plain dict inside: reading through the tracked container is ten times slower.
+    for name, attr in node.attributes.data.items():
+        if attr.type == AttributeType.UNDEFINED or attr.is_ref():
             return name
     return None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import abc
 import dataclasses
 import enum
+import functools
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, TypeVar
@@ -109,6 +110,7 @@ class Context:
     _census: Census | None = None
     _seen: int = -1
     _recalled: dict[type, Any] = field(default_factory=dict)
+    _moments: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, model: Model, target: Target, fuel: Fuel | None = None) -> Context:
@@ -131,6 +133,15 @@ class Context:
             self._census.take()
         self._seen = self.fuel.spent
         return self._census
+
+    def news(self, model: Model, asker: str) -> list[Node] | None:
+        """The nodes that came or changed since ``asker`` last asked; None, the first time: all."""
+        changed = self.look(model).changed
+        moment = self._moments.get(asker)
+        self._moments[asker] = len(changed)
+        if moment is None:
+            return None
+        return [node for node in dict.fromkeys(changed[moment:]) if node.graph is not None]
 
     def recall(self, kind: type[Kept]) -> Kept:
         """The one object of this type that passes keep here between their runs."""
@@ -201,7 +212,7 @@ class Pass(abc.ABC):
     def run(self, model: Model, ctx: Context) -> None:
         """Change ``model`` in place."""
 
-    @property
+    @functools.cached_property
     def spec(self) -> str:
         """The pass as pipeline text, options that differ from their defaults included."""
         if not dataclasses.is_dataclass(self):

@@ -5,16 +5,17 @@ most forget: it declines when an inner result has another reader (in a subgraph 
 output, when an attribute is a parameter of the surrounding function, when the new operator is not
 valid at the model's opset, and when type or shape of the result would change. It keeps names,
 remembers which source nodes a new node came from, and after a change looks again only at nodes
-near it, so time grows linearly with the graph.
+near it (:mod:`burnish.worklist`), so time grows linearly with the graph.
 """
 
 from __future__ import annotations
 
 import abc
 import functools
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
+
+import numpy as np
 
 from burnish.errors import PassError
 from burnish.graph import (
@@ -43,15 +44,14 @@ from burnish.ir import (
     read_values,
 )
 from burnish.match import (
-    Compiled,
     Declined,
     Match,
     Mismatch,
     compile_pattern,
     matches,
-    refers_to_parameter,
 )
 from burnish.passdef import Context, Pass
+from burnish.worklist import Worklist
 
 __all__ = ["Builder", "Rule", "RuleSet", "apply_rules"]
 
@@ -87,7 +87,7 @@ class Builder:
         dtype: DataType | None = None,
     ) -> Value:
         """A new constant; ``hint`` is what its name starts with."""
-        held = array if isinstance(array, TensorProtocol) else make_tensor(array, dtype)
+        held = make_tensor(array, dtype) if isinstance(array, np.ndarray | np.generic) else array
         name = self._match.ctx.names.fresh(hint or f"{self._hint}_constant")
         value = Placement(self._match.scope).constant(held, name)
         producer = value.producer()
@@ -111,10 +111,13 @@ class Rule(Pass):
 
     Attributes:
         title: how remarks name it; the class's pass name unless it belongs to a family.
+        local: True when its conditions rest on the matched nodes and the values these read and
+            make (shapes, contents, readers) alone: a place is tried again only after changes there.
     """
 
     counted: ClassVar[bool] = True
     title: ClassVar[str] = ""
+    local: ClassVar[bool] = False
 
     @abc.abstractmethod
     def before(self, op: Any, *values: Any) -> Any:
@@ -149,18 +152,32 @@ def _members(family: type[RuleSet]) -> tuple[Rule, ...]:
     return tuple(rule() for rule in family.rules)
 
 
-@functools.lru_cache(maxsize=1024)
-def _compiled(rule: Rule) -> Compiled:
-    return compile_pattern(rule.before)
-
-
 class _Prepared:
     """A rule with its compiled pattern."""
 
     def __init__(self, rule: Rule, family: str | None) -> None:
         self.rule = rule
-        self.pattern = _compiled(rule)
+        self.pattern = compile_pattern(rule.before)
         self.title = rule.title or family or rule.name
+
+
+class _Table:
+    """Rules that run together, by the kind of node their patterns start at."""
+
+    def __init__(self, rules: Sequence[_Prepared]) -> None:
+        self.starts: dict[tuple[str, str], list[_Prepared]] = {}
+        for rule in rules:
+            root = rule.pattern.roots[0].node
+            for op_type in root.op_types:
+                self.starts.setdefault((root.domain, op_type), []).append(rule)
+        self.reach = max((rule.pattern.reach for rule in rules), default=1)
+        self.several_roots = any(len(rule.pattern.roots) > 1 for rule in rules)
+
+
+@functools.lru_cache(maxsize=1024)
+def _table(kinds: tuple[type[Rule], ...], rules: tuple[Rule, ...], family: str | None) -> _Table:
+    """The table of ``rules``; ``kinds`` are their types, for rules without options hash alike."""
+    return _Table([_Prepared(rule, family) for rule in rules])
 
 
 def apply_rules(
@@ -171,55 +188,41 @@ def apply_rules(
     Raises:
         PassError: when a rule raises something unexpected, or rules undo each other for ever.
     """
-    _Worklist(model, [_Prepared(rule, family) for rule in rules], ctx).run()
+    table = _table(tuple(map(type, rules)), tuple(rules), family)
+    kinds, anywhere = table.starts, table.several_roots
+    places = Worklist(model, ctx, table, kinds, reach=table.reach, anywhere=anywhere)
+    if places:
+        _Rewriting(table, places, ctx).run()
 
 
-class _Worklist:
-    def __init__(self, model: Model, rules: list[_Prepared], ctx: Context) -> None:
+class _Rewriting:
+    """One run of rules over a model."""
+
+    def __init__(self, table: _Table, places: Worklist, ctx: Context) -> None:
         self.ctx = ctx
-        self.rules: dict[tuple[str, str], list[_Prepared]] = {}
-        for rule in rules:
-            root = rule.pattern.roots[0].node
-            for op_type in root.op_types:
-                self.rules.setdefault((root.domain, op_type), []).append(rule)
-        self.reach = max((rule.pattern.reach for rule in rules), default=1)
-        self.scopes: dict[Graph, Scope] = {scope.graph: scope for scope in ctx.scopes(model)}
-        self.queue: deque[Node] = deque()
-        self.queued: set[Node] = set()
+        self.starts = table.starts
+        self.reach = table.reach
+        self.places = places
         self.unsorted: set[Graph] = set()
-        for node, _ in ctx.nodes(model, self.rules):
-            self.queued.add(node)
-            self.queue.append(node)
-        self.allowed = 10 * len(self.queue) + 1000
-
-    def push(self, node: Node) -> None:
-        if (node.domain, node.op_type) in self.rules and node not in self.queued:
-            self.queued.add(node)
-            self.queue.append(node)
-
-    def push_readers(self, nodes: Iterable[Node], distance: int) -> None:
-        """Queue ``nodes`` and what reads them, up to ``distance`` nodes downstream."""
-        for node in nodes:
-            self.push(node)
-            if distance > 1:
-                for output in node.outputs:
-                    self.push_readers(output.consumers(), distance - 1)
+        self.allowed = 10 * len(self.places) + 1000
 
     def run(self) -> None:
-        while self.queue:
-            node = self.queue.popleft()
-            self.queued.discard(node)
-            graph = node.graph
-            if isinstance(graph, Graph) and graph in self.scopes:
-                self.visit(node, self.scopes[graph])
+        while (place := self.places.pop()) is not None:
+            self.visit(*place)
         for graph in self.unsorted:
             graph.sort()
 
     def visit(self, node: Node, scope: Scope) -> None:
-        for rule in self.rules[node.domain, node.op_type]:
+        stood = False
+        for rule in self.starts[node.domain, node.op_type]:
             for match in matches(rule.pattern, node, scope, self.ctx):
+                stood = stood or not rule.rule.local
                 if self.attempt(rule, match):
+                    if node.graph is not None:
+                        self.places.leave_open(node)
                     return
+        if stood:
+            self.places.leave_open(node)
 
     def attempt(self, rule: _Prepared, match: Match) -> bool:
         """Rewrite at ``match`` if everything holds; say why not otherwise."""
@@ -262,11 +265,12 @@ class _Worklist:
             results = match.nodes[root.node].outputs
             old.extend(results if root.index is None else (results[root.index],))
         kept: set[Node] = set()
+        if len(match.nodes) == 1 and len(old) == len(match.root.outputs):
+            match.check_known(match.root)
+            return old, kept
         members = set(match.nodes.values())
         for pattern, node in match.nodes.items():
-            parameter = refers_to_parameter(node)
-            if parameter is not None:
-                match.decline(f"attribute {parameter} of {label(node)} is a function parameter")
+            match.check_known(node)
             for output in node.outputs:
                 if output in old:
                     continue
@@ -338,14 +342,16 @@ class _Worklist:
             replace_value(was, becomes, fresh=becomes.producer() in made)
         removed_inputs = remove_unread(match.nodes.values())
         _name_nodes(builder.nodes, consumed, names)
-        self.push_readers(builder.nodes, self.reach)
-        self.push_readers([node for node in readers if node.graph is not None], self.reach - 1)
+        self.places.push_readers(builder.nodes, self.reach)
+        self.places.push_readers(
+            [node for node in readers if node.graph is not None], self.reach - 1
+        )
         for value in removed_inputs:
             if value.producer() is None:
                 continue  # how many read an input or initializer is no rule's condition
             consumers = value.consumers()
             if len(consumers) == 1:
-                self.push_readers(consumers, self.reach)
+                self.places.push_readers(consumers, self.reach)
 
 
 def _last(graph: Graph, nodes: Iterable[Node]) -> Node:

@@ -14,6 +14,7 @@ import onnx
 
 from burnish.errors import ModelError
 from burnish.ir import ExternalTensor, Model, TensorProtocol
+from burnish.memory import without_collection
 from burnish.serial.skeleton import dismantle
 from burnish.serial.tokens import tensor_over
 from burnish.serial.wire import write_model
@@ -67,7 +68,8 @@ def save(
             written.
     """
     path = Path(path)
-    proto, weights = dismantle(model, at_least=_EXTERNAL_BYTES)
+    with without_collection():
+        proto, weights = dismantle(model, at_least=_EXTERNAL_BYTES)
     total = sum(tensor.nbytes for tensor in weights.values()) + proto.ByteSize()
     try:
         if total <= min(external_threshold, _PROTOBUF_LIMIT):

@@ -14,6 +14,7 @@ people and for comparing; ONNX text (:func:`parse_model`) is for writing models 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -73,6 +74,7 @@ def _bytes_of(tensor: TensorProtocol) -> bytes | Array:
     return np.ascontiguousarray(array).reshape(-1).view(np.uint8)
 
 
+@functools.cache
 def dtype_text(dtype: Any) -> str:
     """An element type as people write it, ``float32`` for ``FLOAT``."""
     name: str = dtype.name

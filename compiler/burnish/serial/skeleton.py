@@ -28,12 +28,21 @@ from burnish.ir import (
     scopes,
     to_proto,
 )
+from burnish.serial.declared import declare, take_declared
 from burnish.serial.sparse import SparseTensor
 from burnish.serial.tokens import Held, mark, nested_graphs, set_token, token_of
 
 __all__ = ["assemble", "dismantle"]
 
 _MAP_TYPE = "burnish.type_proto"
+_TENSORS = frozenset(
+    {
+        AttributeType.TENSOR,
+        AttributeType.TENSORS,
+        AttributeType.SPARSE_TENSOR,
+        AttributeType.SPARSE_TENSORS,
+    }
+)
 _SPARSE = (AttributeType.SPARSE_TENSOR, AttributeType.SPARSE_TENSORS)
 
 
@@ -62,7 +71,9 @@ def assemble(proto: onnx.ModelProto, held: Mapping[str, TensorProtocol], *, spar
         for function in proto.functions:
             for node in function.node:
                 _take_sparse_of_node(node, extra)
+    declared = take_declared(proto.graph)
     model = from_proto(proto)
+    declare(model.graph, declared)
     for scope in scopes(model) if sparse else ():
         _hand_back(scope.graph, extra)
     _hand_back_initializers(model.graph, extra)
@@ -247,12 +258,8 @@ def _swap_initializer(
 
 def _swap_attributes(node: Node, held: Held, undo: list[Callable[[], None]]) -> list[str]:
     tokens: list[str] = []
-    for attr in list(node.attributes.values()):
-        if attr.is_ref() or attr.type not in (
-            AttributeType.TENSOR,
-            AttributeType.TENSORS,
-            *_SPARSE,
-        ):
+    for attr in list(node.attributes.data.values()):
+        if attr.type not in _TENSORS or attr.is_ref():
             continue
         single = attr.type in (AttributeType.TENSOR, AttributeType.SPARSE_TENSOR)
         tensors = [attr.value] if single else list(attr.value)

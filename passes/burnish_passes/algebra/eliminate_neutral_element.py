@@ -34,6 +34,8 @@ _NEUTRAL: Mapping[str, float] = MappingProxyType(
 class DropNeutral(Rule):
     """``op(x, e) => x`` where ``e`` is filled with the neutral element."""
 
+    local: ClassVar[bool] = True
+
     def before(self, op: Any, x: Any, c: Any) -> Any:
         return op.either(*_NEUTRAL)(x, c.constant, _name="op")
 
@@ -55,6 +57,8 @@ class DropNeutral(Rule):
 
 class DropSingleOperand(Rule):
     """``Sum(x) => x``, and the same for Mean, Max and Min of one operand."""
+
+    local: ClassVar[bool] = True
 
     def before(self, op: Any, x: Any) -> Any:
         return op.either("Sum", "Mean", "Max", "Min")(x)

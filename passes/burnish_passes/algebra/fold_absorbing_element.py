@@ -43,7 +43,9 @@ def _filled(op: Any, m: Match, element: int) -> Any:
     size = math.prod(sizes) * dtype.bitwidth // 8
     m.require(size <= _LARGEST, f"the {size} bytes of the result would be stored")
     array = np.full(sizes, element, dtype=dtype.numpy())
-    if not result.is_graph_output():
+    yields = result.is_graph_output()
+    m.require(not yields or m.opset >= 9, "Constant holds only floats before opset 9")
+    if not yields:
         return op.constant(array, dtype=dtype)
     return op.Constant(value=make_tensor(array, dtype))
 
@@ -54,6 +56,8 @@ def _is_exact(dtype: DataType) -> bool:
 
 class FoldAbsorbing(Rule):
     """``x * 0 => 0`` of integers, ``x and false => false``, ``x or true => true``."""
+
+    local: ClassVar[bool] = True
 
     def before(self, op: Any, x: Any, c: Any) -> Any:
         return op.either(*_ABSORBING)(x, c.constant)
@@ -70,6 +74,8 @@ class FoldAbsorbing(Rule):
 
 class FoldEqualOperands(Rule):
     """``x - x => 0``, ``x xor x => false``, and comparisons of a value with itself."""
+
+    local: ClassVar[bool] = True
 
     def before(self, op: Any, x: Any) -> Any:
         return op.either(*_OF_EQUALS)(x, x)

@@ -14,6 +14,7 @@ from burnish.graph import replace_value, why_not_replaceable
 from burnish.ir import (
     Attr,
     AttributeType,
+    Graph,
     Model,
     Node,
     Scope,
@@ -74,6 +75,12 @@ class EliminateCommonSubexpressions(Pass):
 
     def run(self, model: Model, ctx: Context) -> None:
         """Number the values of each graph; subgraphs are numbered on their own."""
+        news, known = ctx.news(model, self.name), ctx.recall(_Keys)
+        if news is not None:
+            scopes: dict[object, Scope] = {scope.graph: scope for scope in ctx.scopes(model)}
+            placed = ((node, scopes[node.graph]) for node in news if node.graph in scopes)
+            if not any(known.stands_twice(node, scope, ctx) for node, scope in placed):
+                return
         for scope in ctx.scopes(model):
             self._number(scope, ctx)
 
@@ -91,7 +98,9 @@ class EliminateCommonSubexpressions(Pass):
             if key is None:
                 continue
             first = seen.setdefault(key, node)
-            if first is not node:
+            if first is node:
+                known.stands_twice(node, scope, ctx)
+            else:
                 self._merge(first, node, ctx)
 
     def _merge(self, first: Node, second: Node, ctx: Context) -> None:
@@ -112,6 +121,20 @@ class _Keys:
 
     def __init__(self) -> None:
         self._known: dict[Node, tuple[tuple[object, ...], tuple[object, ...] | None]] = {}
+        self._holders: dict[tuple[Graph, tuple[object, ...]], Node] = {}
+
+    def stands_twice(self, node: Node, scope: Scope, ctx: Context) -> bool:
+        """Whether another node equal to ``node`` was seen in the same graph."""
+        key = None if node.op_type == "Constant" else self.of(node, scope, ctx)
+        if key is None:
+            return False
+        holder = self._holders.setdefault((scope.graph, key), node)
+        if holder is node:
+            return False
+        if holder.graph is scope.graph and self.of(holder, scope, ctx) == key:
+            return True
+        self._holders[scope.graph, key] = node
+        return False
 
     def of(self, node: Node, scope: Scope, ctx: Context) -> tuple[object, ...] | None:
         """As :func:`_key`."""

@@ -103,7 +103,9 @@ def _is_known_before(value: Value, body: Graph, scope: Scope) -> bool:
     """Whether ``value`` is there before the loop runs, or is a constant that can be.
 
     What a node reads belongs to the body, to a graph around it, or to the node's own subgraphs.
+    A constant that the body yields has to stay in the body.
     """
     if value.graph is not body:
         return True
-    return value.is_initializer() and not value.is_graph_input() and scope.function is None
+    bound = value.is_graph_input() or value.is_graph_output()
+    return value.is_initializer() and not bound and scope.function is None

@@ -82,6 +82,9 @@ class FoldConstants(Pass):
 
     def run(self, model: Model, ctx: Context) -> None:
         """Fold in every scope; scopes with the same opsets share a session."""
+        news = ctx.news(model, self.name)
+        if news is not None and not any(map(_reads_constants, news)):
+            return  # only a node that came or reads something else can have become foldable
         growth = self.growth if self.growth is not None else _growth(model)
         plans: dict[tuple[tuple[str, int], ...], list[_Plan]] = {}
         for scope in ctx.scopes(model):
@@ -92,6 +95,13 @@ class FoldConstants(Pass):
             results = _evaluate(group, dict(opsets), model.ir_version)
             for plan in group:
                 plan.apply(results)
+
+
+def _reads_constants(node: Node) -> bool:
+    """Whether all that ``node`` reads is constant, and it reads something."""
+    return bool(node.inputs) and all(
+        value is None or constant(value) is not None for value in node.inputs
+    )
 
 
 def _growth(model: Model) -> int:

@@ -63,16 +63,21 @@ class ComposeRecurrentSteps(Pass):
             found.setdefault((id(scope.graph), node.op_type), []).append((node, scope))
         for group in found.values():
             if len(group) > 1:
-                self._compose([node for node, _ in group], group[0][1], ctx)
+                nodes = [node for node, _ in group]
+                # One layer's rows may be another's states, so what is composed is looked at anew.
+                while nodes and self._compose_one(nodes, group[0][1], ctx):
+                    nodes = [node for node in nodes if node.graph is not None]
 
-    def _compose(self, nodes: Sequence[Node], scope: Scope, ctx: Context) -> None:
-        for chain in list(chains(Match(nodes[0], scope, ctx), nodes)):
+    def _compose_one(self, nodes: Sequence[Node], scope: Scope, ctx: Context) -> bool:
+        for chain in chains(Match(nodes[0], scope, ctx), nodes):
             m = Match(chain.nodes[0], scope, ctx)
             if _cells_are_read(m, self.name, chain):
                 continue
             states = [node.outputs[1] for node in chain.nodes]
             old = [*chain.nodes, *(stack.node for stack in stacks(m, states))]
-            replace_together(self.name, m, old, partial(_over_the_sequence, chain=chain))
+            if replace_together(self.name, m, old, partial(_over_the_sequence, chain=chain)):
+                return True
+        return False
 
 
 def _cells_are_read(m: Match, name: str, chain: Chain) -> bool:

@@ -87,6 +87,8 @@ class DropRepeatedHeads(Rule):
         assert values is not None
         key_heads, value_heads = m.shape_of(keys[0])[1], m.shape_of(values[0])[1]
         m.require(known_equal(key_heads, value_heads), "keys and values differ in heads")
+        handed_out = any(item.uses() or item.is_graph_output() for item in m.root.outputs[1:3])
+        m.require(not handed_out, "the repeated keys or values are results, too")
         rest = m.root.inputs[3:]
         m.require(all(item is None for item in rest[1:]), "the heads of the cache are repeated")
         for node in (*keys[1], *values[1]):

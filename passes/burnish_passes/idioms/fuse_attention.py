@@ -39,9 +39,9 @@ def _require_rank_four(m: Match, scores: Scores) -> None:
 def _require_one_reader(m: Match, scores: Scores) -> None:
     """The scores and probabilities are for the attention alone (else they are made twice)."""
     members = {m.root, *scores.nodes}
-    for node in scores.nodes:
-        if node.op_type in ("Mul", "Div"):
-            continue  # a scaled operand may serve others, and then stays for them
+    product = [node.op_type for node in scores.nodes].index("MatMul")
+    # Behind it: what scales an operand may serve others, and then stays for them.
+    for node in scores.nodes[: product + 1]:
         for output in node.outputs:
             free = not output.is_graph_output()
             free = free and all(use.node in members for use in output.uses())
@@ -50,11 +50,11 @@ def _require_one_reader(m: Match, scores: Scores) -> None:
 
 def _added(op: Any, m: Match, mask: Mask) -> Value:
     """``mask`` as something to add to the scores, or as booleans."""
-    dtype = m.ctx.shapes.dtype(m["v"])
+    dtype = m.dtype("v")
     if mask.chosen is not None:
         if mask.chosen == -np.inf:
             return mask.value
-        made: Value = op.Where(mask.value, _number(op, 0.0, dtype), _number(op, _far(dtype), dtype))
+        made: Value = op.Where(mask.value, _number(op, 0.0, dtype), _far(op, m))
         return made
     where = made_by(m, mask.value, "Where")
     if where is not None and scalar_of(where.inputs[1]) == 0.0 and where.inputs[0] is not None:
@@ -67,26 +67,44 @@ def _added(op: Any, m: Match, mask: Mask) -> Value:
     return mask.value
 
 
-def _far(dtype: DataType | None) -> float:
-    return _FAR if dtype in (DataType.FLOAT, DataType.DOUBLE, DataType.BFLOAT16) else -6e4
+def _far(op: Any, m: Match) -> Value:
+    """What is added where a mask puts a finite number in place of the scores."""
+    dtype = m.dtype("v")
+    # With -6e4 a kernel that adds up in single precision would still tell scores apart.
+    m.require(dtype != DataType.FLOAT16, "halves have no number that wins over any score")
+    return _number(op, _FAR, dtype)
 
 
-def _number(op: Any, number: float, dtype: DataType | None) -> Value:
-    made: Value = op.constant(np.array(number, dtype=np.float32), "attention_mask", dtype)
+def _number(op: Any, number: float, dtype: DataType) -> Value:
+    held = np.array(number).astype(dtype.numpy())
+    made: Value = op.constant(held, "attention_mask", dtype)
     return made
 
 
 def _combined(op: Any, m: Match, masks: list[Mask]) -> Value | None:
-    """One mask for all: booleans joined by And, numbers by Add."""
-    if not masks:
-        return None
-    made = [_added(op, m, mask) for mask in masks]
-    total = made[0]
-    for mask in made[1:]:
-        kinds = {_is_boolean(m, total), _is_boolean(m, mask)}
-        m.require(len(kinds) == 1, "one mask chooses and another is added")
-        total = op.And(total, mask) if kinds == {True} else op.Add(total, mask)
+    """One mask for all: booleans joined by And, numbers by Add or, where chosen, by Where."""
+    chosen = {mask.chosen for mask in masks} - {None, -np.inf}
+    m.require(len(chosen) <= 1, "masks put different numbers in place of scores")
+    total: Value | None = None
+    for mask in masks:
+        total = _added(op, m, mask) if total is None else _joined(op, m, total, mask)
     return total
+
+
+def _joined(op: Any, m: Match, total: Value, mask: Mask) -> Value:
+    """``mask`` after the masks ``total``."""
+    mixed = "one mask chooses and another is added"
+    made: Value
+    if mask.chosen is not None and mask.chosen != -np.inf:
+        m.require(not _is_boolean(m, total), mixed)
+        # Not added: what the masks before it did to an element counts no more.
+        made = op.Where(mask.value, total, _far(op, m))
+        return made
+    added = _added(op, m, mask)
+    kinds = {_is_boolean(m, total), _is_boolean(m, added)}
+    m.require(len(kinds) == 1, mixed)
+    made = op.And(total, added) if kinds == {True} else op.Add(total, added)
+    return made
 
 
 def _is_boolean(m: Match, value: Value) -> bool:
@@ -112,7 +130,15 @@ def _spread(op: Any, m: Match, mask: Value, scores: Scores) -> Value:
             "the mask may be larger than the scores",
         )
     lacks_rows = not any(len(shape) > 1 and known_equal(shape[-2], rows) for shape in shapes)
-    known = [place for place, shape in enumerate(shapes) if known_equal(shape[-1], columns)]
+    known = [
+        place for place, shape in enumerate(shapes) if shape and known_equal(shape[-1], columns)
+    ]
+    # With as many keys as values, a mask with more columns would not have fitted the values.
+    m.require(
+        known_equal(columns, m.shape("v")[2])
+        or all(place in known or shape[-1:] in ((), (1,)) for place, shape in enumerate(shapes)),
+        "the mask may have more columns than there are keys",
+    )
     if known and not lacks_rows:
         return mask
     # The columns of a shared mask count better than those of each layer's queries and keys.
@@ -202,6 +228,8 @@ class FuseAttention(Rule):
         assert scores is not None
         _require_rank_four(m, scores)
         _require_one_reader(m, scores)
+        # The operator multiplies queries and keys by its root.
+        m.require(scores.scale > 0, "the factor of the scores is not positive")
         dtype = m.dtype("v")
         m.require(
             m.ctx.shapes.dtype(scores.queries) == dtype and m.dtype("p") == dtype,

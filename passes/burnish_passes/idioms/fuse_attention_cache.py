@@ -47,8 +47,8 @@ class FuseAttentionCache(Rule):
             y, nk, nv = Attention <scale = 0.5>(q, k, v, , pk, pv)
         }
 
-    FLOAT: kernels may take another path. Not with ``is_causal``, whose meaning depends on where
-    the cache ends. Catalogue rows F10, F12. Source: ONNX operator Attention-23.
+    FLOAT: kernels may take another path. Not with ``is_causal`` or a window, whose meaning depends
+    on where the cache ends. Catalogue rows F10, F12. Source: ONNX operator Attention-23.
     """
 
     name: ClassVar[str] = "fuse-attention-cache"
@@ -70,6 +70,8 @@ class FuseAttentionCache(Rule):
             "the caches of keys and values may differ in length",
         )
         m.require(not m.attr("Attention", "is_causal", 0), "the attention is causal")
+        sides = (m.attr("Attention", f"{side}_window_size", -1) for side in ("left", "right"))
+        m.require(all(size < 0 for size in sides), "the attention has a window")
 
     def after(self, op: Any, m: Match) -> Any:
         return op.Attention(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -91,13 +92,22 @@ def _unbound(m: Match, value: Value) -> tuple[Value, int, list[Node]] | None:
     if node is None or node.inputs[0] is None:
         return None
     if node.op_type == "Split":
-        if attribute(node, "axis", 0) != 0:
+        if attribute(node, "axis", 0) != 0 or not _are_single(m, node.outputs):
             return None
         return node.inputs[0], node.outputs.index(part), [first, node]
     given = [static_ints(m, node, "", place) for place in (1, 3)]
     if given[0] is None or len(given[0]) != 1 or given[1] != (0,):
         return None
-    return node.inputs[0], given[0][0], [first, node]
+    start, count = given[0][0], m.shape_of(node.inputs[0])[0]
+    # Elsewhere a Slice starts at one of the ends.
+    inside = isinstance(count, int) and -count <= start < count
+    return (node.inputs[0], start, [first, node]) if inside else None
+
+
+def _are_single(m: Match, parts: Sequence[Value]) -> bool:
+    """Whether each of the parts is one row, so that its place tells which."""
+    shapes = [m.ctx.shapes.shape(part) for part in parts]
+    return all(shape is not None and shape[0] == 1 for shape in shapes)
 
 
 def _packed_part(m: Match, value: Value) -> tuple[Value, int, int, list[Node]] | None:

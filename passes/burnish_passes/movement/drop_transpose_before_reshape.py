@@ -34,6 +34,7 @@ class DropTransposeBeforeReshape(Rule):
     """
 
     name: ClassVar[str] = "drop-transpose-before-reshape"
+    local: ClassVar[bool] = True
 
     def before(self, op: Any, x: Any, shape: Any) -> Any:
         return op.Reshape(op.Transpose(x, _shared=True), shape.constant)

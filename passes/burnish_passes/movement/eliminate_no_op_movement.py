@@ -195,6 +195,7 @@ class EliminateNoOpMovement(Rule):
 
     name: ClassVar[str] = "eliminate-no-op-movement"
     exactness: ClassVar[Exactness] = Exactness.BITWISE
+    local: ClassVar[bool] = True
 
     def before(self, op: Any, x: Any) -> Any:
         # Every result, so that a Split into several is not taken for one with a second reader.

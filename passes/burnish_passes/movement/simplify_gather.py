@@ -43,6 +43,8 @@ def _size(m: Match, axis: int) -> int:
 class GatherOfRange(Rule):
     """``Gather(x, [2, 3, 4]) => x[2:5]``, and ``=> x`` where that is everything."""
 
+    local: ClassVar[bool] = True
+
     def before(self, op: Any, x: Any, places: Any) -> Any:
         return op.Gather(x, places.constant, _name="gather")
 
@@ -69,6 +71,8 @@ class GatherOfRange(Rule):
 class GatherOfOne(Rule):
     """``Gather(x, 0) => Squeeze(x)`` where the axis has one element alone."""
 
+    local: ClassVar[bool] = True
+
     def before(self, op: Any, x: Any, places: Any) -> Any:
         return op.Gather(x, places.constant, _name="gather")
 
@@ -85,6 +89,8 @@ class GatherOfOne(Rule):
 
 class UnsqueezedGather(Rule):
     """``Unsqueeze(Gather(x, i)) => x[i:i + 1]`` where the axis comes back."""
+
+    local: ClassVar[bool] = True
 
     def before(self, op: Any, x: Any, places: Any) -> Any:
         return op.Unsqueeze(op.Gather(x, places.constant, _name="gather"), ..., _name="view")

@@ -67,7 +67,8 @@ class FusePackedAttention(ContribRule):
         m.require(
             m.dtype("x") in (DataType.FLOAT, DataType.FLOAT16), "ONNX Runtime has no such kernel"
         )
-        m.require(len(m.shape("w")) == 2 and len(m.shape("b")) == 1, "it is no projection")
+        weight, bias = m.shape("w"), m.shape("b")
+        m.require(len(weight) == 2 and weight[1:] == bias, "it is no projection")
         m.require(len(m.shape("x")) == 3, "the projection has not three axes")
         sizes = [m.shape_of(part) for part in m.node("Split").outputs]
         m.require(

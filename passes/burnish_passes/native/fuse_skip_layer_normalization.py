@@ -10,6 +10,7 @@ import numpy as np
 from burnish.ir import DataType
 from burnish.match import Match
 from burnish.passdef import Exactness
+from burnish.symbolic import known_equal
 from burnish_passes.native.contrib import DOMAIN, ContribRule
 from burnish_passes.proofs import require_same_shape
 
@@ -60,7 +61,11 @@ class FuseSkipLayerNormalization(ContribRule):
         m.require(
             m.dtype("a") in (DataType.FLOAT, DataType.FLOAT16), "ONNX Runtime has no such kernel"
         )
-        m.require(len(m.shape("scale")) == 1, "the scale is not a vector")
+        affine = [m.shape_of(value) for value in (m["scale"], m.get("bias")) if value is not None]
+        m.require(
+            all(len(item) == 1 and known_equal(item[0], shape[-1]) for item in affine),
+            "scale or bias have not one number for each feature",
+        )
         require_same_shape(m, m["a"], m["b"])
 
     def after(self, op: Any, m: Match) -> Any:

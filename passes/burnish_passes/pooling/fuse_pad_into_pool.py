@@ -99,6 +99,8 @@ class FoldIntoMaxPool(_FoldPad):
         return op.MaxPool(op.Pad(x, ..., _shared=True))
 
     def after(self, op: Any, m: Match) -> Any:
+        gaps = set(attribute(m.root, "dilations", (1,))) != {1}
+        m.require(not gaps, "a window with gaps may see nothing but padding")
         value = fill_value(m, m.node("Pad"))
         if value is None:
             m.decline("what the Pad fills with is not known")

@@ -41,6 +41,7 @@ class MakePadsExplicit(Rule):
 
     name: ClassVar[str] = "make-pads-explicit"
     exactness: ClassVar[Exactness] = Exactness.BITWISE
+    local: ClassVar[bool] = True
 
     def before(self, op: Any) -> Any:
         return op.either("Conv", "MaxPool", "AveragePool", "LpPool")(..., _name="op", _outputs=...)

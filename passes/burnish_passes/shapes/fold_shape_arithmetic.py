@@ -66,6 +66,12 @@ class FoldShapeArithmetic(Pass):
 
     def run(self, model: Model, ctx: Context) -> None:
         """Sweep every scope in order."""
+        news = ctx.news(model, self.name)
+        if news is not None and not ctx.nodes(model, [("", "Shape")]):
+            # Sizes are read nowhere: only a new value with known elements is worth a look.
+            made = (output for node in news for output in node.outputs)
+            if all(ctx.shapes.contents(output) is None for output in made):
+                return
         for scope in ctx.scopes(model):
             self._sweep(scope, ctx)
 

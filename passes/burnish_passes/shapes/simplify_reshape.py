@@ -42,6 +42,7 @@ class SimplifyReshape(Rule):
     """
 
     name: ClassVar[str] = "simplify-reshape"
+    local: ClassVar[bool] = True
 
     def before(self, op: Any, x: Any, shape: Any) -> Any:
         return op.Reshape(x, shape)

@@ -42,6 +42,13 @@ def test_a_graph_output_is_computed_by_a_node() -> None:
     assert ops(model) == ["Constant"]
 
 
+def test_a_graph_output_stays_where_constant_holds_floats_alone() -> None:
+    text = "g (int64[2] x) => (int64[2] y) { y = Sub(x, x) }"
+    model, records = run_passes(text, PASS, opset=8)
+    assert ops(model) == ["Sub"]
+    assert reasons(records) == ["Constant holds only floats before opset 9"]
+
+
 def test_the_shape_is_that_of_both_operands() -> None:
     text = _text("int64", "Mul(x, zeros)").replace("[r0,r1] y", "[a,b,c] y")
     model, _ = run_passes(text, PASS)

@@ -87,6 +87,17 @@ def test_side_by_side_names() -> None:
     assert len(set(names)) == len(names)
 
 
+def test_a_constant_that_the_body_yields_stays_in_it() -> None:
+    text = """g (float[2] x) => (float[2] y) <int64 n = {2}, bool go = {1}> {
+        y = Loop (n, go, x) <
+            body = b (int64 i, bool more, float[2] s) => (bool keep, float[2] t)
+                <bool keep = {1}> {
+                k = Not(keep) e = Cast <to = 1> (k) f = Exp(x) g = Add(e, f) t = Add(s, g) }>
+    }"""
+    model, _ = run_passes(text, PASS)
+    assert _outside(model) == ["Exp", "Loop"]
+
+
 def test_out_of_two_loops_at_once() -> None:
     text = """g (float[2] x) => (float[2] y) <int64 n = {2}, bool go = {1}> {
         y = Loop (n, go, x) <

@@ -160,3 +160,57 @@ def test_the_cache_stays_outside(keys: str, values: str, attributes: str, why: s
         )
     _, records = run_passes(text, "fuse-attention-cache", opset=23)
     assert reasons(records) == [why]
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        "w, u = Split <axis = 0> (t, parts)\nv = Squeeze (u, zero)",
+        "u = Slice (t, before, one, zero)\nv = Squeeze (u, zero)",
+        "u = Slice (t, after, one, zero, back)\nv = Squeeze (u, zero)",
+    ],
+    ids=["uneven parts", "start before the front", "start behind the end"],
+)
+def test_which_part_of_one_matrix(last: str) -> None:
+    text = f"""agraph (float[B,S,96] x) => (float[B,S,32] y)
+        <int64[5] five = {{0, 0, 3, 4, 8}}, int64[1] zero = {{0}}, int64[1] one = {{1}},
+         int64 first = {{0}}, int64 second = {{1}}, int64[2] parts = {{2, 1}},
+         int64[1] before = {{-5}}, int64[1] after = {{10}}, int64[1] back = {{-1}}> {{
+        r = Reshape (x, five)
+        t = Transpose <perm = [2, 0, 3, 1, 4]> (r)
+        q = Gather <axis = 0> (t, first)
+        k = Gather <axis = 0> (t, second)
+        {last}
+        {_joined("Attention <scale = 0.5> (q, k, v)")}
+    }}"""
+    _, records = run_passes(text, "lift-constants, merge-attention-heads", opset=23)
+    assert reasons(records) == ["v is not made by splitting heads"]
+
+
+def test_repeated_heads_that_the_attention_hands_out_stay_repeated() -> None:
+    text = """agraph (float[2,H,3,8] q, float[2,G,5,8] k)
+        => (float[2,H,3,8] y, float[2,H2,5,8] nk, float[2,H3,5,8] nv)
+        <int64[1] axis = {2}, int64[5] spread = {1, 1, 1, 1, 1}, int64[4] joined = {0, -1, 5, 8}> {
+        k5 = Unsqueeze (k, axis)
+        kr = Expand (k5, spread)
+        k4 = Reshape (kr, joined)
+        v5 = Unsqueeze (k, axis)
+        vr = Expand (v5, spread)
+        v4 = Reshape (vr, joined)
+        y, nk, nv = Attention (q, k4, v4)
+    }"""
+    model, records = run_passes(text, "drop-repeated-heads", opset=23)
+    assert "Expand" in ops(model)
+    assert reasons(records) == ["the repeated keys or values are results, too"]
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_a_window_is_counted_from_the_end_of_the_cache(side: str) -> None:
+    text = f"""agraph (float[1,2,3,8] q, float[1,2,2,8] k, float[1,2,4,8] p) => (float[1,2,3,8] y) {{
+        nk = Concat <axis = 2> (p, k)
+        nv = Concat <axis = 2> (p, k)
+        y = Attention <{side}_window_size = 1> (q, nk, nv)
+    }}"""
+    model, records = run_passes(text, "fuse-attention-cache", opset=25)
+    assert "Concat" in ops(model)
+    assert reasons(records) == ["the attention has a window"]

@@ -204,3 +204,82 @@ def test_an_old_opset_has_no_attention() -> None:
     model, records = run_passes(_model(_attention("m = MatMul(q, kt)")), PASS, opset=22)
     assert "Attention" not in ops(model)
     assert reasons(records) == ["opset 22 has no Attention"]
+
+
+@pytest.mark.parametrize(
+    ("body", "inputs", "why"),
+    [
+        (PLAIN + "m = Div(a, negative)", "", "the factor of the scores is not positive"),
+        (
+            PLAIN + "n = Where(keep, a, far)\nm = Where(other, n, lowest)",
+            ", bool[3,5] keep, bool[1,5] other",
+            "masks put different numbers in place of scores",
+        ),
+    ],
+)
+def test_what_the_operator_would_compute_otherwise(body: str, inputs: str, why: str) -> None:
+    text = _model(_attention(body), inputs=inputs)
+    text = text.replace("float s = {0.5}", "float s = {0.5}, float negative = {-2.0}")
+    model, records = run_passes(text, PASS, opset=23)
+    assert "Attention" not in ops(model)
+    assert reasons(records) == [why]
+
+
+def test_scaled_scores_that_others_read_are_not_made_twice() -> None:
+    text = _model(_attention(PLAIN + "m = Mul(a, s)")).replace(
+        "(float[2,4,3,6] y)", "(float[2,4,3,6] y, float[2,4,3,5] m)"
+    )
+    model, records = run_passes(text, PASS, opset=23)
+    assert "Attention" not in ops(model)
+    assert reasons(records) == ["m has another reader"]
+
+
+def test_a_mask_without_axes() -> None:
+    text = _model(_attention(PLAIN + "m = Add(a, mask)"), inputs=", float mask")
+    model, _ = run_passes(text, CLEAN, opset=23)
+    assert ops(model) == ["Expand", "Attention"]
+
+
+@pytest.mark.parametrize("length", ["1", "S"])
+def test_one_key_that_a_mask_repeats_is_no_attention(length: str) -> None:
+    text = f"""agraph (float[2,4,3,8] q, float[2,4,8,{length}] kt, float[2,4,T,6] v,
+        float[3,T] mask) => (float[2,4,3,6] y) {{
+        a = MatMul(q, kt)
+        m = Add(a, mask)
+        p = Softmax(m)
+        y = MatMul(p, v)
+    }}"""
+    source = to_proto(parse_model(text, opset=23))
+    done = optimize(source, passes=f"infer-shapes, {PASS}")
+    assert "Attention" not in ops(done.model)
+    assert reasons(done.records) == ["the mask may have more columns than there are keys"]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_query_that_one_of_two_masks_leaves_no_keys(seed: int) -> None:
+    """It looked at all keys alike, not at those that the other mask leaves."""
+    body = _attention(PLAIN + "n = Where(keep, a, far)\nm = Where(other, n, far)")
+    text = _model(body, inputs=", bool[3,1] keep, bool[1,5] other")
+    source = to_proto(parse_model(text, opset=23))
+    result = optimize(source, passes=CLEAN)
+    assert "Softmax" not in ops(result.model)
+    generator = np.random.default_rng(seed)
+    feeds = {
+        name: generator.standard_normal((2, 4, *shape)).astype(np.float32)
+        for name, shape in (("q", (3, 8)), ("k", (5, 8)), ("v", (5, 6)))
+    }
+    feeds["keep"] = np.array([[True], [False], [False]])
+    feeds["other"] = np.array([[True, False, True, False, True]])
+    old, new = run_model(source, feeds)["y"], run_model(to_proto(result.model), feeds)["y"]
+    np.testing.assert_allclose(old, new, rtol=1e-5, atol=1e-6)
+
+
+def test_halves_have_no_number_that_wins_over_any_score() -> None:
+    """A query without keys would not look at all alike: kernels add up in single precision."""
+    text = _model(_attention(PLAIN + "m = Where(keep, a, low)"), inputs=", bool[3,5] keep")
+    text = text.replace("float[", "float16[").replace(
+        "float s = {0.5}", "float s = {0.5}, float16 low = {61666}"
+    )
+    model, records = run_passes(text, PASS, opset=23)
+    assert "Attention" not in ops(model)
+    assert reasons(records) == ["halves have no number that wins over any score"]

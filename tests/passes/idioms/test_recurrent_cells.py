@@ -272,3 +272,23 @@ def test_one_row_for_all_is_repeated_by_sums_and_not_by_steps(one: str) -> None:
     model, records = run_passes(text, "fuse-gru-cell")
     assert "GRU" not in ops(model)
     assert reasons(records) == ["h may not have as many rows as x"]
+
+
+def test_layers_over_the_states_of_a_layer() -> None:
+    numbers = ", ".join(str(number) for number in np.linspace(-1, 1, 12).round(2))
+    steps = [
+        f"""{layer}x{row} = Gather ({source}, i{row})
+        {layer}a{row} = Unsqueeze ({layer}x{row}, zero)
+        {layer}n{row}, {layer}h{row} = GRU <hidden_size = 2> ({layer}a{row}, w, r, , , {state})"""
+        for layer, source in (("p", "x"), ("q", "s"))
+        for row, state in enumerate(("h", f"{layer}h0"))
+    ]
+    steps.insert(2, "s = Concat <axis = 0> (ph0, ph1)")
+    text = f"""agraph (float[2,B,2] x, float[1,B,2] h) => (float[2,B,2] all)
+        <float[1,6,2] w = {{{numbers}}}, float[1,6,2] r = {{{numbers}}}, int64[1] zero = {{0}},
+         int64 i0 = {{0}}, int64 i1 = {{1}}> {{
+        {chr(10).join(steps)}
+        all = Concat <axis = 0> (qh0, qh1)
+    }}"""
+    model, _ = run_passes(text, "compose-recurrent-steps, remove-dead-code")
+    assert ops(model) == ["GRU", "Squeeze", "GRU", "Squeeze"]

@@ -59,10 +59,14 @@ def test_a_sum_that_others_read_stays() -> None:
     ("text", "why"),
     [
         (_normalized(other="3,4"), "may not have the shape"),
-        (_normalized(axis=1).replace("float[4] g", "float[3,4] g").replace(
-            "{1, 2, 3, 4}", "{1, 2, 3, 4, 1, 2, 3, 4, 1, 2, 3, 4}").replace(
-            "float[4] c", "float[3,4] c").replace(
-            "{0, 1, 0, 1}", "{1, 2, 3, 4, 1, 2, 3, 4, 1, 2, 3, 4}"), "it is not the last axis"),
+        (
+            _normalized(axis=1)
+            .replace("float[4] g", "float[3,4] g")
+            .replace("{1, 2, 3, 4}", "{1, 2, 3, 4, 1, 2, 3, 4, 1, 2, 3, 4}")
+            .replace("float[4] c", "float[3,4] c")
+            .replace("{0, 1, 0, 1}", "{1, 2, 3, 4, 1, 2, 3, 4, 1, 2, 3, 4}"),
+            "it is not the last axis",
+        ),
     ],
 )
 def test_other_sums_stay_and_nothing_is_imported(text: str, why: str) -> None:
@@ -141,3 +145,23 @@ def test_the_option_of_the_target() -> None:
     own = optimize(source, target=parse_target("ort-cpu:native=yes"))
     assert "SkipLayerNormalization" in ops(own.model)
     assert "SkipLayerNormalization" not in ops(optimize(source).model)
+
+
+@pytest.mark.parametrize(("scale", "bias"), [("1", "4"), ("4", "1"), ("4", "1,4"), ("4", "3,4")])
+def test_a_scale_or_bias_that_is_repeated_stays(scale: str, bias: str) -> None:
+    text = f"""agraph (float[B,3,4] a, float[B,3,4] b, float[{scale}] g, float[{bias}] c)
+        => (float[B,3,4] y) {{
+        s = Add (a, b)
+        y = LayerNormalization (s, g, c)
+    }}"""
+    # Not run: ONNX Runtime's own fusion makes the mistake that is avoided here.
+    done = optimize(parse_model(text, opset=23), passes="fuse-skip-layer-normalization")
+    assert ops(done.model) == ["Add", "LayerNormalization"]
+    assert reasons(done.records) == ["scale or bias have not one number for each feature"]
+
+
+def test_a_projection_with_one_number_for_a_bias_stays() -> None:
+    text = _packed().replace("float[12] b = {0,1,2,3,4,5,6,7,8,9,10,11}", "float[1] b = {2}")
+    model, said = _run(text, "fuse-packed-attention")
+    assert "MatMul" in ops(model)
+    assert said == ["it is no projection"]

@@ -156,3 +156,15 @@ def test_before_opset_7_an_average_never_counts_padding() -> None:
     }"""
     done = optimize(to_proto(parse_model(text, opset=6)), passes=PASS)
     assert ops(done.model) == ["Pad", "AveragePool"]
+
+
+def test_a_window_with_gaps_may_see_padding_alone() -> None:
+    # Of one element between two of padding, a window of two with a gap sees both of padding.
+    text = """g (float[1,1,1] x) => (float[1,1,1] y) <int64[6] p = {0, 0, 1, 0, 0, 1}> {
+        r = Relu(x)
+        t = Pad(r, p)
+        y = MaxPool <kernel_shape = [2], dilations = [2]> (t)
+    }"""
+    model, records = run_passes(text, PASS)
+    assert ops(model) == ["Relu", "Pad", "MaxPool"]
+    assert reasons(records) == ["a window with gaps may see nothing but padding"]

@@ -100,6 +100,12 @@ def test_a_mean_of_integers_stays() -> None:
     assert reasons(records) == ["GlobalAveragePool at opset 20 is not for int32"]
 
 
+def test_a_mean_of_doubles_stays() -> None:
+    model, records = run_passes(_mean("ReduceMean (x, space)", kind="double"), GLOBAL)
+    assert ops(model) == ["ReduceMean"]
+    assert reasons(records) == ["runtimes have no GlobalAveragePool for double"]
+
+
 def test_a_mean_of_nothing_stays() -> None:
     text = _mean("ReduceMean (x, space)", "N,3,0,5")
     model, records = run_passes(text, GLOBAL)

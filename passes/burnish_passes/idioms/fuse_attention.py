@@ -86,13 +86,13 @@ def _combined(op: Any, m: Match, masks: list[Mask]) -> Value | None:
     chosen = {mask.chosen for mask in masks} - {None, -np.inf}
     m.require(len(chosen) <= 1, "masks put different numbers in place of scores")
     total: Value | None = None
-    for mask in masks:
-        total = _added(op, m, mask) if total is None else _joined(op, m, total, mask)
+    for mask, before in zip(masks, (None, *masks), strict=False):
+        total = _added(op, m, mask) if total is None else _joined(op, m, total, mask, before)
     return total
 
 
-def _joined(op: Any, m: Match, total: Value, mask: Mask) -> Value:
-    """``mask`` after the masks ``total``."""
+def _joined(op: Any, m: Match, total: Value, mask: Mask, before: Mask | None) -> Value:
+    """``mask`` after the masks ``total``, the last of which is ``before``."""
     mixed = "one mask chooses and another is added"
     made: Value
     if mask.chosen is not None and mask.chosen != -np.inf:
@@ -103,7 +103,12 @@ def _joined(op: Any, m: Match, total: Value, mask: Mask) -> Value:
     added = _added(op, m, mask)
     kinds = {_is_boolean(m, total), _is_boolean(m, added)}
     m.require(len(kinds) == 1, mixed)
-    made = op.And(total, added) if kinds == {True} else op.Add(total, added)
+    if kinds == {True}:
+        made = op.And(total, added)
+        return made
+    # What is added to a chosen number still counts; added to -1e30 it would not.
+    m.require(before is None or before.chosen is None, mixed)
+    made = op.Add(total, added)
     return made
 
 
@@ -205,12 +210,15 @@ class FuseAttention(Rule):
 
     Keys are taken transposed back, which cancels the transpose that exporters write. A mask of one
     row is repeated for each query (kernels repeat masks over batch and heads only), and one that
-    may have one column for each key. Queries, keys
-    and values must have equal batch and heads, and nothing else may read scores or probabilities.
+    may have one column for each key. Queries, keys and values must have equal batch and heads,
+    the factor must be positive (the operator takes its root), and nothing else may read scores or
+    probabilities.
 
     FLOAT: sums in another order. A query that may look at no key gets 0 as the operator defines it,
     where the decomposed form without a guard has NaN; a mask that adds the lowest float adds -1e30
-    instead, since kernels read the lowest float as "no key". Catalogue row F10. Source: Vaswani et
+    instead, since kernels read the lowest float as "no key". A finite number that Where chooses
+    becomes -1e30 too, which wins over any score; where it would not (in halves) or would hide what
+    is added later, nothing is fused. Catalogue row F10. Source: Vaswani et
     al., Attention Is All You Need, section 3.2.1; ONNX operator Attention-23.
     """
 

@@ -159,6 +159,8 @@ class _Writer:
     def __init__(self, names: Names) -> None:
         self._names = names
         self._constants: dict[tuple[Graph, str, tuple[int, ...], bytes], Value] = {}
+        # Drafts were made before any was written, so they read results that are gone by now.
+        self._replaced: dict[Value, Value] = {}
 
     def write(self, scope: Scope, draft: Draft) -> None:
         """Change the node of ``draft``, or put others in its place."""
@@ -199,6 +201,7 @@ class _Writer:
         becomes = self._value(after, scope, node, raised.outputs[0])
         assert becomes is not None
         replace_value(was, becomes, fresh=True)
+        self._replaced[was] = becomes
         remove_unread([node])
 
     def _value(
@@ -215,8 +218,10 @@ class _Writer:
             made = Node("", operand.op_type, inputs, attributes)
             self._insert(scope, before, made)
             return made.outputs[0]
-        assert operand is None or isinstance(operand, Value)
-        return operand
+        if operand is None:
+            return None
+        assert isinstance(operand, Value)
+        return self._replaced.get(operand, operand)
 
     def _insert(self, scope: Scope, before: Node, node: Node) -> None:
         node.meta[SOURCES] = sources_of(before)

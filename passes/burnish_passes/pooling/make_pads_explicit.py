@@ -34,9 +34,9 @@ class MakePadsExplicit(Rule):
             y = Conv <strides = [2, 2], pads = [1, 0, 1, 1]> (x, w)
         }
 
-    BITWISE: the same windows. SAME needs static spatial sizes; ConvTranspose stays, because
-    runtimes disagree which end it cuts. Catalogue row B6. Source: ONNX operator specifications of
-    Conv and MaxPool.
+    BITWISE: the same windows. SAME needs static spatial sizes, and of poolings windows without gaps
+    (runtimes disagree how to pad the others). ConvTranspose stays, because runtimes disagree which
+    end it cuts. Catalogue row B6. Source: ONNX operator specifications of Conv and MaxPool.
     """
 
     name: ClassVar[str] = "make-pads-explicit"
@@ -67,6 +67,8 @@ def _same(m: Match, node: Node, first: bool) -> list[int]:
     kernel: Sequence[int] = attribute(node, "kernel_shape") or _static(m, node, 1)
     strides = attribute(node, "strides", (1,) * rank)
     dilations = attribute(node, "dilations", (1,) * rank)
+    dense = node.op_type == "Conv" or set(dilations) <= {1}
+    m.require(dense, f"runtimes disagree on dilations with auto_pad {auto_pad_of(node)}")
     begins: list[int] = []
     ends: list[int] = []
     for size, width, stride, dilation in zip(sizes, kernel, strides, dilations, strict=True):

@@ -283,3 +283,12 @@ def test_halves_have_no_number_that_wins_over_any_score() -> None:
     model, records = run_passes(text, PASS, opset=23)
     assert "Attention" not in ops(model)
     assert reasons(records) == ["halves have no number that wins over any score"]
+
+
+def test_a_number_that_is_chosen_before_another_is_added() -> None:
+    """A query that the choice leaves no key looks at those that the other mask leaves."""
+    body = _attention(PLAIN + "n = Where(keep, a, far)\nf = Where(other, zero, far)\nm = Add(n, f)")
+    text = _model(body, inputs=", bool[3,5] keep, bool[1,5] other")
+    model, records = run_passes(text, PASS, opset=23)
+    assert "Attention" not in ops(model)
+    assert reasons(records) == ["one mask chooses and another is added"]

@@ -99,6 +99,26 @@ def test_softmax_over_several_axes_is_flattened(op_type: str) -> None:
     assert attribute(only(model, "Reshape"), "allowzero") == 1
 
 
+@pytest.mark.parametrize(
+    ("reader", "result", "written"),
+    [
+        ("y = ReduceSum <axes = [1]> (s)", "[2, 1, 4]", ["ReduceSum"]),
+        ("y, z = Split <axis = 1, split = [1, 2]> (s)", "[2, 1, 4]", ["Split"]),
+        ("y = LogSoftmax (s)", "[2, 3, 4]", ["Flatten", "LogSoftmax", "Reshape"]),
+    ],
+)
+def test_what_reads_a_flattened_softmax_may_be_written_anew_itself(
+    reader: str, result: str, written: list[str]
+) -> None:
+    text = f"""g (float[2, 3, 4] x) => (float{result} y) {{
+        s = Softmax (x)
+        {reader}
+    }}"""
+    model = raised(text, opset=11)
+    assert ops(model) == ["Flatten", "Softmax", "Reshape", *written]
+    assert model.graph[3].inputs[0] is model.graph[2].outputs[0]
+
+
 def test_softmax_of_known_shape_needs_no_shape_node() -> None:
     text = "g (float[2, 3, 4] x) => (float[2, 3, 4] y) { y = Softmax <axis = 0> (x) }"
     assert ops(raised(text, opset=11)) == ["Flatten", "Softmax", "Reshape"]

@@ -60,6 +60,13 @@ def test_the_odd_one_goes_to_the_end_or_to_the_beginning() -> None:
             "3,2",
             "runtimes disagree on ceil_mode with auto_pad SAME_LOWER",
         ),
+        (
+            # ONNX Runtime pads as if the window had no gaps, and makes another size.
+            'MaxPool <auto_pad="SAME_UPPER", kernel_shape=[1, 3], strides=[2, 2], dilations=[1, 2]> (x)',
+            "3,4",
+            "3,2",
+            "runtimes disagree on dilations with auto_pad SAME_UPPER",
+        ),
     ],
 )
 def test_it_declines(op: str, size: str, kernel: str, why: str) -> None:

@@ -165,6 +165,10 @@ class _Plan:
     def _may_compute(self, output: Value, node: Node) -> bool:
         if output.type is not None and not isinstance(output.type, TensorType):
             return False
+        if self.scope.opsets.get("", 0) < 9 and (output.is_graph_output() or self.scope.function):
+            dtype = self.ctx.shapes.dtype(output)  # it would become a Constant, then of floats only
+            if dtype is None or not dtype.is_floating_point():
+                return False
         size = self._bytes(output)
         if size is None:
             return node.op_type not in _GENERATORS

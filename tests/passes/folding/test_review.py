@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.support import ops
+from tests.support import ops, run_passes
 
 from burnish.driver import optimize
 from burnish.text import parse_model
@@ -34,3 +34,14 @@ def test_other_integer_divisions_are_evaluated() -> None:
         z = Add(x, d)
     }"""
     assert ops(optimize(parse_model(text), passes="O2").model) == ["Add"]
+
+
+def test_before_opset_9_a_constant_holds_only_floats() -> None:
+    text = """agraph (float[2] x) => (float[2] y, int64[2] z, float[2] f)
+        <float[2] c = {1.5, 2.5}> {
+            y = Relu (x)
+            z = Cast <to = 7> (c)
+            f = Neg (c)
+        }"""
+    model, _ = run_passes(text, "fold-constants", opset=8)
+    assert sorted(ops(model)) == ["Cast", "Constant", "Relu"]

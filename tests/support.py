@@ -37,9 +37,7 @@ def run_passes(text: str, passes: str, *, opset: int = 20) -> tuple[Model, Seque
     The answers are compared within the exactness the pipeline declares.
     """
     source = to_proto(parse_model(text, opset=opset))
-    done = optimize(
-        source, passes=passes, allow=Exactness.LOSSY, target=parse_target("onnx")
-    )
+    done = optimize(source, passes=passes, allow=Exactness.LOSSY, target=parse_target("onnx"))
     result = to_proto(done.model)
     onnx.checker.check_model(result, full_check=True)
     verdict = verify(source, result, exactness=done.pipeline.exactness)

@@ -149,9 +149,7 @@ def raised() -> list[Raised]:
     """All of them, raised, each checked against the data of the pair."""
     results = []
     for operator, case, original in pairs():
-        done = optimize(
-            case.model(), passes="O2", target=TARGET, record=False
-        )
+        done = optimize(case.model(), passes="O2", target=TARGET, record=False)
         ops = [node.op_type for scope in scopes(done.model) for node in scope.graph]
         wrong = wrong_with(case, original, to_proto(done.model))
         results.append(Raised(case.name, operator, ops, wrong))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+
 from burnish.ir import Model, all_nodes
 from burnish.passdef import Context
 from burnish.rewrite import Rule, RuleSet

@@ -56,6 +56,8 @@ def _session(path: Path) -> Any:
     options = ort.SessionOptions()
     options.intra_op_num_threads = 2
     options.log_severity_level = 4
+    # The threads of one session would keep spinning while another runs.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return ort.InferenceSession(str(path), options, ["CPUExecutionProvider"])
 
 

@@ -6,6 +6,7 @@
       model.onnx            the built model (with model.onnx.data beside it when it is big)
       manifest.json         see :class:`Manifest`
       passes/003-name.diff  what a pass changed, for each pass that changed something
+      history.json          the source's lines, and what every pass took away and brought
       timings.json          wall times: the only file that differs between two equal compiles
 
 The folder appears whole or not at all. Until it does, whatever was there stays there.
@@ -33,6 +34,7 @@ from burnish.target import parse_target
 from burnish.version import VERSION
 
 __all__ = [
+    "HISTORY",
     "MANIFEST",
     "SCHEMA",
     "TIMINGS",
@@ -48,6 +50,7 @@ __all__ = [
     "write_artifact",
 ]
 
+HISTORY = "history.json"
 MANIFEST = "manifest.json"
 TIMINGS = "timings.json"
 SCHEMA = 1
@@ -182,7 +185,7 @@ def write_artifact(
     manifest: Manifest,
     *,
     build: Callable[[Path], Built],
-    diffs: Mapping[str, str],
+    texts: Mapping[str, str],
     seconds: Mapping[str, Any],
 ) -> Artifact:
     """Build into a new folder, explain it, and put it in place.
@@ -191,7 +194,7 @@ def write_artifact(
         path: from :func:`check_destination`.
         manifest: all but ``files`` and ``settings``, which come from the backend.
         build: writes the model's files into a folder.
-        diffs: text by name relative to the folder.
+        texts: diffs and history, by name relative to the folder.
         seconds: contents of ``timings.json``.
 
     Raises:
@@ -202,7 +205,7 @@ def write_artifact(
         files = {file.relative_to(folder).as_posix(): file_digest(file) for file in built.files}
         manifest = dataclasses.replace(manifest, files=files, settings=built.settings)
         try:
-            for name, text in diffs.items():
+            for name, text in texts.items():
                 (folder / name).parent.mkdir(exist_ok=True)
                 (folder / name).write_text(text, encoding="utf-8")
             _write_json(folder / TIMINGS, seconds)
@@ -301,7 +304,13 @@ def _artifact_names(folder: Path) -> set[str]:
     """What lies in an artifact; nothing when ``folder`` is none that Burnish wrote."""
     try:
         held = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        ours = {MANIFEST, TIMINGS, "passes", *(Path(name).parts[0] for name in held["files"])}
+        ours = {
+            HISTORY,
+            MANIFEST,
+            TIMINGS,
+            "passes",
+            *(Path(name).parts[0] for name in held["files"]),
+        }
         known = isinstance(held["schema"], int) and "burnish" in held["versions"]
     except (OSError, ValueError, KeyError, TypeError, IndexError):
         return set()

@@ -168,7 +168,7 @@ class Census:
                 # Plain comparisons: this runs for every node after every change.
                 results = node.outputs
                 if len(results) == 1:
-                    same = results[0].name == signature[4][0]
+                    same = (results[0].name,) == signature[4]
                 else:
                     same = tuple([value.name for value in results]) == signature[4]
                 attributes = node.attributes.data
@@ -183,8 +183,9 @@ class Census:
             nodes[node] = made = (node.inputs, _signature(node))
             if entry is not None:
                 lost.extend(value for value in entry[0] if value not in made[0])
-                if made[1][4] != entry[1][4]:
-                    renamed.update(user for value in node.outputs for user in value.consumers())
+            # A node that is new here may have moved from another scope, and changed its names.
+            if old is not None and (entry is None or made[1][4] != entry[1][4]):
+                renamed.update(user for value in node.outputs for user in value.consumers())
             graphs = nested_graphs(node)
             if graphs:
                 nested[node] = graphs

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import onnx
 
 from burnish.artifact import (
+    HISTORY,
     Artifact,
     Manifest,
     check_destination,
@@ -23,6 +24,7 @@ from burnish.artifact import (
     write_artifact,
 )
 from burnish.backend import Finding
+from burnish.diff import Diff, Recorder
 from burnish.errors import BuildError, InputError, VerificationFailed
 from burnish.figures import Figures, measure
 from burnish.ir import Model
@@ -39,6 +41,7 @@ from burnish.target import Target
 from burnish.verify import Verdict
 from burnish.verify import verify as compare
 from burnish.verify.samples import Samples, check_samples
+from burnish.views.history import History
 from burnish.views.report import diff_files, records_json
 
 __all__ = ["Optimized", "Progress", "Source", "compile", "optimize", "pipeline_of"]
@@ -54,11 +57,13 @@ class Optimized:
         model: the result.
         records: one for each pass run, in order.
         pipeline: what was run.
+        opening: all that stood in the source, where it was asked for.
     """
 
     model: Model
     records: tuple[PassRecord, ...]
     pipeline: Pipeline
+    opening: Diff | None = None
 
     def __iter__(self) -> Iterator[Any]:
         return iter((self.model, self.records))
@@ -94,6 +99,7 @@ def optimize(
     dims: Mapping[str, int] | None = None,
     stop_after: int | None = None,
     record: bool = True,
+    opening: bool = False,
     progress: Progress | None = None,
 ) -> Optimized:
     """Read a model and run a pipeline over it.
@@ -107,6 +113,7 @@ def optimize(
         dims: sizes to bind, by symbolic dimension name.
         stop_after: make at most this many rewrites (for bisecting).
         record: whether to observe diffs and figures.
+        opening: whether to write down what stands in the source, for a :class:`History`.
         progress: told of each stage and each pass.
 
     Raises:
@@ -121,9 +128,10 @@ def optimize(
         with stages("load"):
             model = load(source, input_shapes=input_shapes or {}, dims=dims or {})
         with stages("optimize"):
+            stood = Recorder(model).opening() if opening else None
             steps = pipeline.run(model, target, stop_after=stop_after, record=record)
             records = stages.follow(steps)
-    return Optimized(model, records, pipeline)
+    return Optimized(model, records, pipeline, stood)
 
 
 def compile(
@@ -183,6 +191,7 @@ def compile(
         notes = check_samples(samples, model) if verify else ()
         origin = source_entry(source, model)
     with stages("optimize"), without_collection():
+        opening = Recorder(model).opening()
         records = stages.follow(pipeline.run(model, target, stop_after=stop_after))
     before = records[0].before if records else measure(model, Shapes(model))
     verdict = None
@@ -202,11 +211,14 @@ def compile(
             files = {file.name: file_digest(file) for file in save(model, path)}
             return Artifact(path, replace(manifest, files=files))
         _check(builder.check(model, target), target)
+        history = History.of(
+            opening, records, model=origin["name"], target=str(target), pipeline=str(pipeline)
+        )
         return write_artifact(
             path,
             manifest,
             build=functools.partial(builder.build, model, target),
-            diffs=diff_files(records),
+            texts={**diff_files(records), HISTORY: history.dumps()},
             seconds=stages.json(),
         )
 

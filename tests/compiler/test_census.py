@@ -58,6 +58,30 @@ def test_an_attribute_an_operator_and_a_name_are_seen_where_they_stand() -> None
     assert changed(census) == ["renamed", "b"]
 
 
+def test_a_node_that_keeps_only_its_first_result_has_changed() -> None:
+    model = parse_model("g (float[4] x) => (float[2] a) { a, b = Split <num_outputs = 2> (x) }")
+    census = Census(model)
+    node(model, "a").resize_outputs(1)
+    assert changed(census) == ["a"]
+
+
+def test_a_reader_of_a_node_that_moved_out_under_another_name_has_changed() -> None:
+    model = parse_model(
+        """g (float[2] x, bool c) => (float[2] y) {
+            y = If (c) <then_branch = yes () => (float[2] p) { e = Exp(x)  p = Abs(e) },
+                        else_branch = no () => (float[2] q) { q = Neg(x) }>
+        }"""
+    )
+    census = Census(model)
+    choice = node(model, "y")
+    inner = choice.attributes["then_branch"].as_graph()
+    moved = inner[0]
+    inner.remove(moved)
+    moved.outputs[0].name = "e_1"
+    model.graph.insert_before(choice, moved)
+    assert "p" in changed(census)
+
+
 def test_what_else_reads_a_value_that_lost_a_reader_is_told() -> None:
     model = parse_model(
         "g (float[2] x) => (float[2] y) { a = Neg(x) b = Abs(a) c = Exp(a) y = Relu(c) }"

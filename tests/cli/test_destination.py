@@ -143,4 +143,4 @@ def test_what_else_is_in_a_folder_is_named(run: Command, model: Path, tmp_path: 
     assert "other things, such as notes.txt" in run("compile", model, "-o", out).err
     (out / "manifest.json").unlink()
     (out / "notes.txt").unlink()
-    assert "other things, such as model.onnx" in run("compile", model, "-o", out).err
+    assert "other things, such as history.json" in run("compile", model, "-o", out).err

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from burnish.cli.options import add_pipeline_options, pipeline_keywords, shape_keywords
+from burnish.cli.pages import check_page, write_page
 from burnish.cli.screen import Screen
 from burnish.errors import InputError
 
 if TYPE_CHECKING:
+    from burnish.driver import Optimized
     from burnish.pipeline import PassRecord
 
 SUMMARY = "show what each pass changes in a model, or what differs between two"
@@ -30,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--only", metavar="PASS", help="this pass only")
     group.add_argument("--node", metavar="NAME", help="lines that name this node or value only")
     group.add_argument("--figures", action="store_true", help="figures of each pass, no lines")
+    group.add_argument("--html", metavar="PAGE.html", help="write a page for a browser instead")
 
 
 def run(arguments: argparse.Namespace, screen: Screen) -> int:
@@ -63,8 +66,13 @@ def _one(arguments: argparse.Namespace, screen: Screen) -> int:
 
     if arguments.only:
         _check_pass(arguments.only)
+    page = check_page(arguments.html, [arguments.model]) if arguments.html else None
     screen.progress("load")
-    done = optimize(arguments.model, **pipeline_keywords(arguments))
+    done = optimize(arguments.model, opening=page is not None, **pipeline_keywords(arguments))
+    if page is not None:
+        write_page(page, _page(done, arguments))
+        screen.result(str(page))
+        return 0
     if arguments.json:
         screen.json(_json(done.records, arguments))
         return 0
@@ -73,6 +81,24 @@ def _one(arguments: argparse.Namespace, screen: Screen) -> int:
     for line in summary_lines(done.records):
         screen.say(line)
     return 0
+
+
+def _page(done: Optimized, arguments: argparse.Namespace) -> str:
+    from pathlib import Path
+
+    from burnish.views.history import History
+    from burnish.views.page import render_page
+
+    assert done.opening is not None
+    history = History.of(
+        done.opening,
+        done.records,
+        model=Path(arguments.model).name,
+        target=arguments.target,
+        pipeline=str(done.pipeline),
+    )
+    seconds = {record.index: record.seconds for record in done.records}
+    return render_page(history, title=f"{history.model} for {history.target}", seconds=seconds)
 
 
 def _check_pass(name: str) -> None:

@@ -15,6 +15,7 @@ from burnish.cli import inspect as inspect_command
 from burnish.cli import passes as passes_command
 from burnish.cli import targets as targets_command
 from burnish.cli import verify as verify_command
+from burnish.cli import view as view_command
 from burnish.cli.screen import Screen
 from burnish.version import VERSION
 
@@ -26,6 +27,7 @@ _COMMANDS: tuple[tuple[str, ModuleType], ...] = (
     ("explain", explain_command),
     ("verify", verify_command),
     ("inspect", inspect_command),
+    ("view", view_command),
     ("passes", passes_command),
     ("targets", targets_command),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -15,17 +16,18 @@ if TYPE_CHECKING:
     from burnish.driver import Optimized
     from burnish.pipeline import PassRecord
 
-SUMMARY = "show what each pass changes in a model, or what differs between two"
+SUMMARY = "show what each pass changes in a model, or what differs between two models or two runs"
 EXAMPLES = (
     "model.onnx -O2",
     "model.onnx --only fold-constants --node conv1",
     "before.onnx after.onnx",
+    "yesterday/ today/",
 )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("model", metavar="MODEL", help="an .onnx file")
+    parser.add_argument("model", metavar="MODEL", help="an .onnx file, or an artifact")
     parser.add_argument("other", metavar="OTHER", nargs="?", help="a second one to compare with")
     add_pipeline_options(parser)
     group = parser.add_argument_group("what to show (of one model)")
@@ -36,8 +38,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, screen: Screen) -> int:
-    """Show differences; for two files 0 when there is none and 1 otherwise."""
+    """Show differences; for two files or artifacts 0 when there is none and 1 otherwise."""
+    if arguments.other and all(map(os.path.isdir, (arguments.model, arguments.other))):
+        return _runs(arguments, screen)
     return _two(arguments, screen) if arguments.other else _one(arguments, screen)
+
+
+def _runs(arguments: argparse.Namespace, screen: Screen) -> int:
+    from pathlib import Path
+
+    from burnish.views.report import names
+    from burnish.views.runs import diff_artifacts
+
+    if arguments.figures or arguments.html or arguments.passes or arguments.level:
+        raise InputError("these options do not go with two artifacts", mend="leave them out")
+    found = diff_artifacts(Path(arguments.model), Path(arguments.other)).only(arguments.only)
+    if arguments.json:
+        screen.json(found.json())
+    else:
+        node = arguments.node
+        screen.diff(line for line in found.lines if not node or names(line, node))
+    screen.say(found.summary())
+    return 1 if found else 0
 
 
 def _two(arguments: argparse.Namespace, screen: Screen) -> int:

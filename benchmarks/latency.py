@@ -24,6 +24,7 @@ from benchmarks.answers import feeds_of
 from benchmarks.measure import measure
 from benchmarks.optimize import corpus, default_corpus, environment
 from benchmarks.table import geometric_mean, markdown
+from benchmarks.tools import tool_names
 
 ORIGINAL = "original"
 TOOLS = ("burnish", "burnish_native", "onnxslim", "onnxsim", "ort_transformers")
@@ -136,7 +137,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--corpus", type=Path, default=default_corpus(), metavar="FOLDER")
     parser.add_argument("--only", default="*", help="glob over model names")
-    parser.add_argument("--tools", default=",".join(TOOLS))
+    parser.add_argument("--tools", type=tool_names, default=",".join(TOOLS))
     parser.add_argument("--rounds", type=int, default=100)
     parser.add_argument("--seconds", type=float, default=20.0, help="at most, a model")
     parser.add_argument("--json", type=Path)
@@ -145,7 +146,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
-    tools = [tool for tool in options.tools.split(",") if tool]
+    tools: list[str] = options.tools
     results = []
     for path in corpus(options.corpus, options.only):
         print(f"{path.stem} ...", file=sys.stderr, flush=True)

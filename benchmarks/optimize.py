@@ -21,7 +21,7 @@ from benchmarks.answers import compare_answers
 from benchmarks.figures import operators
 from benchmarks.measure import Measurement, measure
 from benchmarks.table import render
-from benchmarks.tools import DEFAULT_TOOLS, TOOLS
+from benchmarks.tools import DEFAULT_TOOLS, TOOLS, tool_names
 
 FOLDERS = ("real", "arch", "light", "stress")
 
@@ -91,23 +91,21 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--corpus", type=Path, default=default_corpus(), metavar="FOLDER")
-    parser.add_argument("--tools", default=",".join(DEFAULT_TOOLS), help=f"of: {', '.join(TOOLS)}")
+    parser.add_argument(
+        "--tools", type=tool_names, default=",".join(DEFAULT_TOOLS), help=f"of: {', '.join(TOOLS)}"
+    )
     parser.add_argument("--only", default="*", metavar="GLOB", help="models to measure")
     parser.add_argument("--repeats", type=int, default=3, help="runs per tool and model")
     parser.add_argument("--timeout", type=float, default=120.0, help="seconds per tool and model")
     parser.add_argument("--check", action="store_true", help="also compare answers")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures here")
-    parsed = parser.parse_args(arguments)
-    unknown = [name for name in parsed.tools.split(",") if name not in TOOLS]
-    if unknown:
-        parser.error(f"unknown tool {unknown[0]!r}; known: {', '.join(TOOLS)}")
-    return parsed
+    return parser.parse_args(arguments)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print the table, write the JSON. Returns the exit code."""
     options = parse(arguments)
-    tools: list[str] = options.tools.split(",")
+    tools: list[str] = options.tools
     paths = corpus(options.corpus, options.only)
     if not paths:
         print(f"{options.corpus}: no model fits {options.only!r}", file=sys.stderr)

@@ -1,26 +1,26 @@
-"""What recording costs: the share of optimizing time that records and diffs take.
+"""What recording costs: records and diffs while optimizing, history and page after it.
 
 ``python -m benchmarks.recording`` optimizes each corpus model with recording on and off, in turn,
-in one process; see README.md.
+in one process, renders its page, and compiles it; see README.md.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import onnx
 
 from benchmarks.generate import chain
-from benchmarks.optimize import corpus, environment
+from benchmarks.optimize import corpus, default_corpus, environment
 from benchmarks.table import markdown
 
 
@@ -32,47 +32,81 @@ class Cost:
         model: name of the model.
         on: median seconds of processor time with recording.
         off: median seconds of processor time without.
+        page: median seconds for the history and the page.
+        compile: median seconds for all of ``compile``, verification included.
     """
 
     model: str
     on: float
     off: float
+    page: float
+    compile: float
 
     @property
     def share(self) -> float:
         """Recording's part of the time with recording; below 0 when noise exceeds it."""
         return (self.on - self.off) / self.on
 
+    @property
+    def added(self) -> float:
+        """What recording and rendering add to a compile that did neither."""
+        shown = self.on - self.off + self.page
+        return shown / (self.compile - shown)
+
 
 def cost(path: Path, level: str, repeats: int) -> Cost:
-    """Measure one model; recording on and off take turns, after one warm-up of each."""
-    from burnish.driver import optimize
+    """Measure one model; what is measured takes turns, after one warm-up of each."""
+    from burnish.driver import compile, optimize
+    from burnish.views.history import History
+    from burnish.views.page import render_page
 
-    spent: dict[bool, list[float]] = {True: [], False: []}
-    for turn in range(repeats + 1):
-        for record in (True, False):
-            started = time.process_time()
-            optimize(path, passes=level, record=record)
-            if turn:
-                spent[record].append(time.process_time() - started)
-    return Cost(path.stem, statistics.median(spent[True]), statistics.median(spent[False]))
+    spent: dict[str, list[float]] = {"on": [], "off": [], "page": [], "compile": []}
+    with tempfile.TemporaryDirectory() as scratch:
+        for turn in range(repeats + 1):
+            marks = [time.process_time()]
+            optimize(path, passes=level, record=False)
+            marks.append(time.process_time())
+            done = optimize(path, passes=level, opening=True)
+            marks.append(time.process_time())
+            assert done.opening is not None
+            text = str(done.pipeline)
+            history = History.of(
+                done.opening, done.records, model=path.name, target="ort-cpu", pipeline=text
+            )
+            history.dumps()
+            render_page(history, title=path.name)
+            marks.append(time.process_time())
+            compile(path, Path(scratch) / "out", passes=level)
+            marks.append(time.process_time())
+            for name, (start, end) in zip(
+                ("off", "on", "page", "compile"), pairwise(marks), strict=True
+            ):
+                if turn:
+                    spent[name].append(end - start)
+    return Cost(path.stem, **{name: statistics.median(held) for name, held in spent.items()})
 
 
 def table(costs: Sequence[Cost]) -> str:
     """One row per model and one for all together, as markdown."""
-    total = Cost("all", sum(each.on for each in costs), sum(each.off for each in costs))
+    parts = ("on", "off", "page", "compile")
+    total = Cost("all", **{part: sum(getattr(each, part) for each in costs) for part in parts})
     rows = [
-        [each.model, f"{each.on:.4f}", f"{each.off:.4f}", f"{each.share:.1%}"]
+        [
+            each.model,
+            *(f"{getattr(each, part):.4f}" for part in parts),
+            f"{each.share:.1%}",
+            f"{each.added:.1%}",
+        ]
         for each in [*costs, total]
     ]
-    return markdown(("model", "s with records", "s without", "share"), rows)
+    head = ("s with records", "s without", "s page", "s compile", "share", "added to compile")
+    return markdown(("model", *head), rows)
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
-    default_root = os.environ.get("BURNISH_CORPUS", "/work/shared/corpus")
     parser = argparse.ArgumentParser(prog="python -m benchmarks.recording")
-    parser.add_argument("--corpus", type=Path, default=Path(default_root), metavar="FOLDER")
+    parser.add_argument("--corpus", type=Path, default=default_corpus(), metavar="FOLDER")
     parser.add_argument("--only", default="*", metavar="GLOB", help="models to measure")
     parser.add_argument("--level", default="O2", help="pipeline to run")
     parser.add_argument("--repeats", type=int, default=5)

@@ -21,7 +21,7 @@ from benchmarks.generate import chain, heavy
 from benchmarks.measure import Measurement, measure
 from benchmarks.optimize import environment
 from benchmarks.table import markdown
-from benchmarks.tools import TOOLS
+from benchmarks.tools import TOOLS, tool_names
 
 LAYER_BYTES = (2048 * 2048 + 2048) * 4
 
@@ -83,24 +83,22 @@ def weight_table(total: int, results: Sequence[Measurement]) -> str:
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scaling")
-    parser.add_argument("--tools", default="burnish,onnxsim", help="comma-separated names")
+    parser.add_argument(
+        "--tools", type=tool_names, default="burnish,onnxsim", help=f"of: {', '.join(TOOLS)}"
+    )
     parser.add_argument("--sizes", default="1000,10000,50000", help="nodes of the chains")
     parser.add_argument("--megabytes", type=int, default=1000, help="weights; 0 leaves it out")
     parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--timeout", type=float, default=300.0, help="seconds per tool and model")
     parser.add_argument("--scratch", type=Path, metavar="FOLDER", help="where to put large files")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures here")
-    parsed = parser.parse_args(arguments)
-    unknown = [name for name in parsed.tools.split(",") if name not in TOOLS]
-    if unknown:
-        parser.error(f"unknown tool {unknown[0]!r}; known: {', '.join(TOOLS)}")
-    return parsed
+    return parser.parse_args(arguments)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print the tables, write the JSON. Returns the exit code."""
     options = parse(arguments)
-    tools: list[str] = options.tools.split(",")
+    tools: list[str] = options.tools
     sizes = [int(size) for size in options.sizes.split(",") if size]
     report: dict[str, Any] = {"environment": environment(tools)}
     print(", ".join(f"{name} {value}" for name, value in report["environment"].items()))

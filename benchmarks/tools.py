@@ -7,6 +7,7 @@ process that measures one tool never pays for another.
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import importlib.metadata
 import importlib.util
@@ -101,3 +102,16 @@ TOOLS: dict[str, Tool] = {
         Tool("ort_transformers", "onnxruntime", _ort_transformers, "BURNISH_TORCH_PYTHON"),
     )
 }
+
+
+def tool_names(text: str) -> list[str]:
+    """The tools that a command line names, separated by commas.
+
+    Raises:
+        argparse.ArgumentTypeError: when there is no such tool.
+    """
+    names = [name for name in text.split(",") if name]
+    for name in names:
+        if name not in TOOLS:
+            raise argparse.ArgumentTypeError(f"unknown tool {name!r}; known: {', '.join(TOOLS)}")
+    return names

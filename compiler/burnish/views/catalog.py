@@ -16,7 +16,14 @@ from burnish.registry import backend, pass_types, presets
 from burnish.target import TARGETS
 from burnish.views.report import how_many
 
-__all__ = ["PassEntry", "TargetEntry", "describe_pass", "pass_catalog", "target_catalog"]
+__all__ = [
+    "PassEntry",
+    "TargetEntry",
+    "describe_pass",
+    "pass_catalog",
+    "summary",
+    "target_catalog",
+]
 
 
 @dataclass(frozen=True)
@@ -111,8 +118,13 @@ def describe_pass(name: str) -> PassEntry:
 
 def _pass_entry(kind: type[Pass]) -> PassEntry:
     text = inspect.getdoc(kind) or ""
-    summary = text.partition("\n\n")[0].replace("\n", " ")
-    return PassEntry(kind.name, "pass", kind.exactness.name.lower(), summary, text, _options(kind))
+    exactness = kind.exactness.name.lower()
+    return PassEntry(kind.name, "pass", exactness, summary(kind), text, _options(kind))
+
+
+def summary(kind: type[Pass]) -> str:
+    """The first paragraph of a pass's documentation, on one line."""
+    return (inspect.getdoc(kind) or "").partition("\n\n")[0].replace("\n", " ")
 
 
 def _options(kind: type[Pass]) -> dict[str, dict[str, str]]:

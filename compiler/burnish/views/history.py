@@ -227,6 +227,7 @@ class _Book:
     lines: list[Mapping[str, Any]] = field(default_factory=list)
     standing: dict[tuple[str, str], list[int]] = field(default_factory=dict)
     known: dict[tuple[str, Origin | None], int] = field(default_factory=dict)
+    texts: dict[int, str] = field(default_factory=dict)
 
     def enter(self, diff: Diff) -> tuple[Hunk, ...]:
         """Write down a diff."""
@@ -242,7 +243,7 @@ class _Book:
         return tuple(Hunk(scope, tuple(lines)) for scope, lines in parts)
 
     def _number(self, sign: str, entry: Entry, scope: str, diff: Diff) -> int | None:
-        text = entry_text(entry)
+        text = self._text(entry)
         standing = self.standing.setdefault((scope, text), [])
         if sign == "+":
             origin = diff.origins.get(entry[4]) if isinstance(entry, tuple) else None
@@ -256,6 +257,13 @@ class _Book:
                 return None
             raise HistoryError(f"a pass removes what is not there: {text}", where=scope)
         return standing.pop(0) if sign == "-" else standing[0]
+
+    def _text(self, entry: Entry) -> str:
+        """The entry's line; a node's entry goes as the very object that came, and stays alive."""
+        text = self.texts.get(id(entry))
+        if text is None:
+            text = self.texts[id(entry)] = entry_text(entry)
+        return text
 
 
 def _line(entry: Entry, text: str, origin: Origin | None) -> dict[str, Any]:

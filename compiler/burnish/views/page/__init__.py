@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from burnish.artifact import HISTORY, TIMINGS, Artifact
-from burnish.views.catalog import pass_catalog
+from burnish.registry import pass_types
+from burnish.views.catalog import summary
 from burnish.views.history import History
 
 __all__ = ["render_artifact", "render_page"]
@@ -43,7 +44,7 @@ def render_page(
         "history": history.json(),
         "verdict": verdict,
         "seconds": seconds,
-        "summaries": {item.name: item.summary for item in pass_catalog() if item.name in ran},
+        "summaries": {name: summary(kind) for name, kind in pass_types().items() if name in ran},
     }
     return _fill(
         _asset("page.html"),

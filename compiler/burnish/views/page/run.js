@@ -143,6 +143,9 @@ class State {
   }
 }
 
+// A value with more readers than this joins nothing: shared tables would make all layers one place.
+const MOST_JOINED = 6;
+
 // The changes of a pass that hang together: nodes joined by values that only they touch.
 function places(run, pass) {
   const parent = new Map();
@@ -161,15 +164,26 @@ function places(run, pass) {
   const added = run.touched(pass, "+");
   const all = [...removed.map((item) => ({ ...item, sign: "-" })), ...added.map((item) => ({ ...item, sign: "+" }))];
   const made = new Set();
-  for (const item of all)
-    for (const name of run.lines[item.number].outputs) if (name) made.add(space(item.scope) + name);
+  const readers = new Map();
+  for (const item of all) {
+    const { inputs, outputs } = run.lines[item.number];
+    for (const name of outputs) if (name) made.add(space(item.scope) + name);
+    for (const name of inputs) {
+      const key = item.sign + space(item.scope) + name;
+      readers.set(key, (readers.get(key) ?? 0) + 1);
+    }
+  }
+  const joins = (item, name) => {
+    const key = space(item.scope) + name;
+    return name && made.has(key) && Math.max(readers.get(`-${key}`) ?? 0, readers.get(`+${key}`) ?? 0) <= MOST_JOINED;
+  };
   for (const item of all) {
     const line = run.lines[item.number];
     const own = `${item.sign}${item.number}\n${item.scope}`;
     item.key = own;
     join(own, own);
     for (const name of [...line.outputs, ...line.inputs])
-      if (name && made.has(space(item.scope) + name)) join(own, space(item.scope) + name);
+      if (joins(item, name)) join(own, space(item.scope) + name);
   }
   const groups = new Map();
   for (const item of all) {

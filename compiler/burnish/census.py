@@ -7,7 +7,7 @@ a pass did, and rules look again only where something is different. No pass is a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -96,6 +96,12 @@ class Census:
     def scopes(self) -> list[Scope]:
         """Every scope, outer first."""
         return [state.scope for state in self.states.values()]
+
+    def kinds(self) -> Set[Kind]:
+        """The kinds of node that stand in the model."""
+        if not self._by_kind:
+            self._sort()
+        return self._by_kind.keys()
 
     def nodes(self, kinds: Iterable[Kind]) -> list[tuple[Node, Scope]]:
         """The nodes of any of these kinds, ``(domain, op_type)``, in order, with their scopes."""

@@ -14,7 +14,7 @@ from typing import Any
 from burnish.census import Census, ScopeState
 from burnish.ir import Model, Node, TensorProtocol, Value, attribute
 from burnish.shapes import Shapes
-from burnish.symbolic import Dim, has_unknown
+from burnish.symbolic import Dim, has_unknown, product
 
 __all__ = ["Figures", "Meter", "Tally", "counts", "measure", "node_macs"]
 
@@ -51,33 +51,26 @@ def _dims(value: Value | None, shapes: Shapes) -> tuple[Dim, ...] | None:
     return None if shape is None or any(map(has_unknown, shape)) else shape
 
 
-def _product(dims: tuple[Dim, ...]) -> Dim:
-    total: Dim = 1
-    for dim in dims:
-        total = total * dim
-    return total
-
-
 def _conv(node: Node, shapes: Shapes) -> Dim | None:
     weight, result = _dims(node.inputs[1], shapes), _dims(node.outputs[0], shapes)
-    return None if weight is None or result is None else _product(result) * _product(weight[1:])
+    return None if weight is None or result is None else product(result) * product(weight[1:])
 
 
 def _conv_transpose(node: Node, shapes: Shapes) -> Dim | None:
     weight, data = _dims(node.inputs[1], shapes), _dims(node.inputs[0], shapes)
-    return None if weight is None or data is None else _product(data) * _product(weight[1:])
+    return None if weight is None or data is None else product(data) * product(weight[1:])
 
 
 def _matmul(node: Node, shapes: Shapes) -> Dim | None:
     left, result = _dims(node.inputs[0], shapes), _dims(node.outputs[0], shapes)
-    return None if not left or result is None else _product(result) * left[-1]
+    return None if not left or result is None else product(result) * left[-1]
 
 
 def _gemm(node: Node, shapes: Shapes) -> Dim | None:
     left, result = _dims(node.inputs[0], shapes), _dims(node.outputs[0], shapes)
     if left is None or len(left) != 2 or result is None:
         return None
-    return _product(result) * left[0 if attribute(node, "transA", 0) else 1]
+    return product(result) * left[0 if attribute(node, "transA", 0) else 1]
 
 
 def _recurrent(node: Node, shapes: Shapes) -> Dim | None:
@@ -85,14 +78,14 @@ def _recurrent(node: Node, shapes: Shapes) -> Dim | None:
     weight, recurrence = _dims(node.inputs[1], shapes), _dims(node.inputs[2], shapes)
     if data is None or len(data) != 3 or weight is None or recurrence is None:
         return None
-    return data[0] * data[1] * (_product(weight) + _product(recurrence))
+    return data[0] * data[1] * (product(weight) + product(recurrence))
 
 
 def _attention(node: Node, shapes: Shapes) -> Dim | None:
     query, key, value = (_dims(node.inputs[index], shapes) for index in range(3))
     if query is None or key is None or value is None or len(query) < 3 or len(key) < 3:
         return None
-    return _product(query) * key[-2] + _product(query[:-1]) * key[-2] * value[-1]
+    return product(query) * key[-2] + product(query[:-1]) * key[-2] * value[-1]
 
 
 _COUNTERS: dict[str, Callable[[Node, Shapes], Dim | None]] = {

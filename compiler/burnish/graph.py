@@ -6,7 +6,7 @@ Rules get these through the engine; passes that are not local use them directly.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from burnish.ir import (
@@ -20,6 +20,7 @@ from burnish.ir import (
     Value,
     convert_attributes,
     label,
+    read_values,
     remove_node,
     schema,
 )
@@ -30,12 +31,16 @@ from burnish.target import Target
 __all__ = [
     "SOURCES",
     "Placement",
+    "detach",
     "invalid_at_opset",
+    "is_computed_from",
     "is_unread",
     "remove_unread",
     "replace_value",
+    "reuse_names",
     "sources_of",
     "unwelcome",
+    "why_not_emitted",
     "why_not_replaceable",
 ]
 
@@ -145,6 +150,11 @@ def unwelcome(node: Node, opsets: Mapping[str, int], target: Target) -> str | No
     return None
 
 
+def why_not_emitted(node: Node, opsets: Mapping[str, int], target: Target) -> str | None:
+    """Why no pass may put ``node`` into a graph with these opsets, or None when one may."""
+    return invalid_at_opset(node, opsets) or unwelcome(node, opsets, target)
+
+
 def _parts(node: Node, version: int) -> Iterable[str]:
     """The attributes of ``node`` and the formal names of the inputs and outputs it has."""
     found = schema(node.op_type, "", version)
@@ -242,6 +252,57 @@ def replace_value(was: Value, becomes: Value, *, fresh: bool) -> None:
         was.name = None
         becomes.name = name
     was.replace_all_uses_with(becomes)
+
+
+def is_computed_from(values: Iterable[Value | None], results: Iterable[Value]) -> bool:
+    """Whether one of ``values`` is one of ``results``, or is computed from one."""
+    targets = set(results)
+    pending = [value for value in values if value is not None]
+    seen: set[Value] = set()
+    while pending:
+        value = pending.pop()
+        if value in targets:
+            return True
+        if value in seen:
+            continue
+        seen.add(value)
+        producer = value.producer()
+        if producer is not None:
+            pending.extend(read_values(producer))
+    return False
+
+
+def detach(nodes: Iterable[Node]) -> None:
+    """Let new nodes that did not join a graph read nothing, so that nobody counts their uses.
+
+    Their subgraphs are left as they are: those may be the ones of the nodes in the graph.
+    """
+    for node in nodes:
+        for index in range(len(node.inputs)):
+            node.replace_input_with(index, None)
+
+
+def reuse_names(
+    made: Sequence[Node], consumed: Sequence[Node], names: Sequence[str | None]
+) -> None:
+    """Give new nodes the names of removed nodes of their type, so that diffs stay small.
+
+    Args:
+        made: the new nodes.
+        consumed: the nodes they come from; those still in a graph keep their names.
+        names: the names these had.
+    """
+    free = [
+        (node.op_type, name)
+        for node, name in zip(consumed, names, strict=True)
+        if name and node.graph is None
+    ]
+    for node in made:
+        for item in free:
+            if item[0] == node.op_type:
+                node.name = item[1]
+                free.remove(item)
+                break
 
 
 def is_unread(node: Node) -> bool:

@@ -7,6 +7,7 @@ a subgraph of If/Loop/Scan, or a function body.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -42,6 +43,7 @@ from onnx_ir import (
     to_proto,
 )
 from onnx_ir.convenience import convert_attributes as convert_any_attributes
+from onnx_ir.serde import serialize_node
 
 __all__ = [
     "Array",
@@ -73,9 +75,10 @@ __all__ = [
     "convert_attributes",
     "from_onnx_text",
     "from_proto",
+    "has_meta",
     "inline_calls",
-    "is_called_random",
     "is_deterministic",
+    "is_random",
     "label",
     "make_tensor",
     "names_in_use",
@@ -85,6 +88,7 @@ __all__ = [
     "remove_node",
     "schema",
     "scopes",
+    "serialize_node",
     "tensor",
     "to_proto",
 ]
@@ -175,6 +179,11 @@ _LISTED_ATTRIBUTES: Final[Mapping[type, AttributeType]] = MappingProxyType(
 )
 
 
+def has_meta(value: Value) -> bool:
+    """Whether anything is kept in ``value.meta``, which would make a store for every value asked."""
+    return bool(value._metadata)
+
+
 def convert_attributes(given: Mapping[str, Any]) -> list[Attr]:
     """Python values as attributes; the common types at once, all others as onnx-ir sees them."""
     return [_converted(name, value) for name, value in given.items()]
@@ -216,7 +225,7 @@ class StoredTensor(TensorProtoTensor):
         return self._kind
 
     @property
-    def shape(self) -> Shape:  # type: ignore[override]
+    def shape(self) -> Shape:  # type: ignore[override]  # as above
         """The shape, which nobody can change."""
         return self._shape
 
@@ -296,6 +305,7 @@ def make_tensor(array: Array, dtype: DataType | None = None) -> TensorProtocol:
     return Tensor(np.ascontiguousarray(array).reshape(array.shape), dtype=dtype)
 
 
+@functools.lru_cache(maxsize=4096)  # onnx copies the whole schema each time
 def schema(op_type: str, domain: str, version: int) -> onnx.defs.OpSchema | None:
     """The schema of an operator as of opset ``version`` of ``domain``, or None if it has none."""
     try:
@@ -310,19 +320,25 @@ def is_deterministic(node: Node, opsets: dict[str, int]) -> bool:
     Operators that hold subgraphs are judged by the nodes inside. Operators without a schema
     (custom domains, calls of functions) count as non-deterministic.
     """
-    graphs = list(nested_graphs(node))
-    if graphs:
+    if graphs := nested_graphs(node):
         return all(is_deterministic(inner, opsets) for graph in graphs for inner in graph)
-    version = opsets.get(node.domain)
-    known = None if version is None else schema(node.op_type, node.domain, version)
-    return known is not None and not is_called_random(known)
+    kind = node.op_type, node.domain, opsets.get(node.domain, 0)
+    return schema(*kind) is not None and not is_random(*kind)
 
 
-def is_called_random(known: onnx.defs.OpSchema) -> bool:
-    """Whether a schema says that its operator may answer differently to equal inputs."""
-    # The stubs of onnx lack this attribute.
-    determinism = known.node_determinism  # type: ignore[attr-defined]
-    return bool(determinism == onnx.defs.OpSchema.NodeDeterminism.NonDeterministic)
+def is_random(op_type: str, domain: str, version: int) -> bool:
+    """Whether an operator without subgraphs draws random numbers, by its schema if it has one."""
+    known: Any = schema(op_type, domain, version)  # the stubs of onnx lack the attributes asked for
+    if known is None or known.node_determinism.name != "NonDeterministic":
+        return False
+    # AffineGrid is called random for the If in its definition: what a definition holds decides.
+    return not known.has_function or any(_draws(part, version) for part in known.function_body.node)
+
+
+def _draws(node: onnx.NodeProto, version: int) -> bool:
+    if graphs := [attr.g for attr in node.attribute if attr.type == onnx.AttributeProto.GRAPH]:
+        return any(_draws(inner, version) for graph in graphs for inner in graph.node)
+    return is_random(node.op_type, node.domain, version)
 
 
 def read_values(node: Node) -> list[Value]:

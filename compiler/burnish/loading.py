@@ -50,6 +50,7 @@ __all__ = ["load"]
 
 # Below this a weight is parsed with the rest: mapping it would save less than the book-keeping.
 _MAPPED_BYTES = 4096
+_DATA_TYPES = frozenset(kind.value for kind in DataType) - {0}
 # Runtimes of the last years read IR version 8; nothing it added changes older models.
 _MODERN_IR = 8
 _NO_INPUT_SHAPES: Mapping[str, Sequence[int]] = MappingProxyType({})
@@ -185,10 +186,11 @@ def _parse(data: Buffer, where: str, held: Held) -> onnx.ModelProto:
         if tensor.data_location == onnx.TensorProto.EXTERNAL:
             continue
         _check_data_type(tensor, where)
-        if length != byte_length(tensor.data_type, tensor.dims):
+        needed = byte_length(tensor.data_type, tensor.dims)
+        if length != needed:
             raise ModelError(
                 f"weight {tensor.name!r} holds {length} bytes, but {list(tensor.dims)} of its type "
-                f"need {byte_length(tensor.data_type, tensor.dims)}",
+                f"need {needed}",
                 where=where,
                 mend="export the model again",
             )
@@ -197,7 +199,7 @@ def _parse(data: Buffer, where: str, held: Held) -> onnx.ModelProto:
 
 
 def _check_data_type(tensor: onnx.TensorProto, where: str) -> None:
-    if tensor.data_type not in {kind.value for kind in DataType} - {0}:
+    if tensor.data_type not in _DATA_TYPES:
         raise ModelError(
             f"weight {tensor.name!r} has the unknown data type {tensor.data_type}",
             where=where,

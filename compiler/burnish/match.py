@@ -7,7 +7,7 @@ subgraph may run many times or not at all.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, TypeAlias
 
@@ -77,6 +77,10 @@ class Match:
     values: dict[str, Value | None] = field(default_factory=dict)
     nodes: dict[NodePattern, Node] = field(default_factory=dict)
     included: list[Node] = field(default_factory=list)
+
+    def copy(self) -> Match:
+        """The same, to be extended in another way."""
+        return Match(self.root, self.scope, self.ctx, dict(self.values), dict(self.nodes))
 
     def __getitem__(self, name: str) -> Value:
         value = self.values.get(name)
@@ -169,29 +173,33 @@ def _fits(pattern: NodePattern, node: Node, graph: object) -> bool:
         return False
     if node.graph is not graph:
         return False
-    return all(attribute(node, key) == value for key, value in pattern.attributes.items())
+    # A plain loop: most patterns name no attribute, and this runs for every node of a pattern.
+    for key, value in pattern.attributes.items():  # noqa: SIM110
+        if attribute(node, key) != value:
+            return False
+    return True
 
 
-def _pairings(pattern: NodePattern, node: Node) -> Iterator[_Goals]:
-    """The ways to pair the pattern's inputs with the node's: one, or two if it commutes."""
+def _pairings(pattern: NodePattern, node: Node) -> Sequence[_Goals]:
+    """The ways to pair the pattern's inputs with the node's: none, one, or two if it commutes."""
     wanted = pattern.inputs
     given = node.inputs
-    extra = given[len(wanted) :]
-    if not pattern.rest and any(value is not None for value in extra):
-        return
-    padded = (*given, *([None] * (len(wanted) - len(given))))
+    if len(given) > len(wanted):
+        if not pattern.rest and any(value is not None for value in given[len(wanted) :]):
+            return ()
+    elif len(given) < len(wanted):
+        given = (*given, *([None] * (len(wanted) - len(given))))
     goals: list[tuple[Pattern, Value | None]] = []
-    for item, value in zip(wanted, padded, strict=False):
-        if item is None:
-            if value is not None:
-                return
-        else:
+    for item, value in zip(wanted, given, strict=False):
+        if item is not None:
             goals.append((item, value))
-    yield tuple(goals)
-    if len(goals) == 2 and len(given) == 2 and node.op_type in COMMUTATIVE:
+        elif value is not None:
+            return ()
+    if len(goals) == 2 and len(node.inputs) == 2 and node.op_type in COMMUTATIVE:
         (first, left), (second, right) = goals
         if left is not right:
-            yield ((first, right), (second, left))
+            return (tuple(goals), ((first, right), (second, left)))
+    return (tuple(goals),)
 
 
 def _may_fit(pattern: Pattern, value: Value | None) -> bool:
@@ -235,9 +243,8 @@ def _bind_variable(match: Match, pattern: Variable, value: Value | None) -> bool
 
 
 def _solve(goals: _Goals, match: Match) -> Iterator[Match]:
-    """Every way to meet all goals; ``match`` is copied where ways part."""
-    while goals:
-        (pattern, value), goals = goals[0], goals[1:]
+    """Every way to meet all goals; ``match`` is extended, and copied where ways part."""
+    for place, (pattern, value) in enumerate(goals, start=1):
         if isinstance(pattern, Variable):
             if not _bind_variable(match, pattern, value):
                 return
@@ -245,7 +252,7 @@ def _solve(goals: _Goals, match: Match) -> Iterator[Match]:
         node = None if value is None else value.producer()
         if node is None or value is None or value.index() != pattern.index:
             return
-        yield from _solve_node(pattern.node, node, goals, match)
+        yield from _solve_node(pattern.node, node, goals[place:], match)
         return
     yield match
 
@@ -258,13 +265,16 @@ def _solve_node(pattern: NodePattern, node: Node, goals: _Goals, match: Match) -
         return
     if not _fits(pattern, node, match.root.graph) or node in match.nodes.values():
         return
-    for pairing in _pairings(pattern, node):
-        if not all(_may_fit(item, value) for item, value in pairing):
-            continue
-        branch = Match(
-            match.root, match.scope, match.ctx, dict(match.values), {**match.nodes, pattern: node}
-        )
-        yield from _solve(pairing + goals, branch)
+    pairings = _pairings(pattern, node)
+    if len(pairings) == 1:  # nobody goes on from this match but we
+        match.nodes[pattern] = node
+        yield from _solve(pairings[0] + goals, match)
+        return
+    for pairing in pairings:
+        if all(_may_fit(item, value) for item, value in pairing):
+            branch = match.copy()
+            branch.nodes[pattern] = node
+            yield from _solve(pairing + goals, branch)
 
 
 def _other_roots(roots: tuple[ResultPattern, ...], match: Match) -> Iterator[Match]:
@@ -281,17 +291,20 @@ def _other_roots(roots: tuple[ResultPattern, ...], match: Match) -> Iterator[Mat
         if shared is None:
             continue
         for node in shared.consumers():
-            for found in _solve_node(root.node, node, (), match):
+            for found in _solve_node(root.node, node, (), match.copy()):
                 yield from _other_roots(later, found)
         return
 
 
-def matches(pattern: Compiled, node: Node, scope: Scope, ctx: Context) -> Iterator[Match]:
+def matches(pattern: Compiled, node: Node, scope: Scope, ctx: Context) -> Iterable[Match]:
     """Every way ``pattern`` stands with ``node`` as its first result's producer."""
-    if not _may_stand(pattern.roots[0].node, node):
-        return
-    for found in _solve_node(pattern.roots[0].node, node, (), Match(node, scope, ctx)):
-        yield from _other_roots(pattern.roots[1:], found)
+    root, others = pattern.roots[0].node, pattern.roots[1:]
+    if not _may_stand(root, node):
+        return ()
+    found = _solve_node(root, node, (), Match(node, scope, ctx))
+    if not others:
+        return found
+    return (match for first in found for match in _other_roots(others, first))
 
 
 def refers_to_parameter(node: Node) -> str | None:

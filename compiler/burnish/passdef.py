@@ -19,7 +19,7 @@ from burnish.ir import Model, Node, Scope, label, names_in_use
 from burnish.shapes import Shapes
 from burnish.target import Target
 
-__all__ = ["Context", "Exactness", "Fuel", "Names", "Pass", "Remark", "option_text"]
+__all__ = ["Context", "Exactness", "Fuel", "Names", "Pass", "Remark", "Rewrite", "option_text"]
 
 Kept = TypeVar("Kept")
 
@@ -76,12 +76,34 @@ class Names:
         self._taken.update(names)
 
 
+@dataclass(frozen=True)
+class Rewrite:
+    """One change that was made.
+
+    Attributes:
+        rule: the pass that made it, as remarks name it.
+        where: the node, as people name it.
+        member: the class of the rule, where the pass is a family of rules.
+    """
+
+    rule: str
+    where: str
+    member: str = ""
+
+
 class Fuel:
-    """Counts rewrites, and refuses them after the last one allowed (for bisecting)."""
+    """Counts rewrites, and refuses them after the last one allowed (for bisecting).
+
+    Attributes:
+        limit: how many may happen; None for any number.
+        spent: how many happened.
+        last: the last that happened.
+    """
 
     def __init__(self, limit: int | None = None) -> None:
         self.limit = limit
         self.spent = 0
+        self.last: Rewrite | None = None
 
     def take(self) -> bool:
         """Whether one more rewrite may happen; counts it if so."""
@@ -154,11 +176,13 @@ class Context:
         """The model may have changed without being announced."""
         self._seen = -1
 
-    def applies(self, rule: str, where: Node | str, why: str = "") -> bool:
+    def applies(self, rule: str, where: Node | str, why: str = "", member: str = "") -> bool:
         """Ask before each change; a False answer means: leave this one as it is."""
         if not self.fuel.take():
             return False
-        self._add(Remark("applied", rule, where if isinstance(where, str) else label(where), why))
+        place = where if isinstance(where, str) else label(where)
+        self.fuel.last = Rewrite(rule, place, member)
+        self._add(Remark("applied", rule, place, why))
         return True
 
     def declined(self, rule: str, where: Node | str, why: str) -> None:

@@ -21,8 +21,9 @@ from typing import Any, TypeAlias, Union
 from burnish.diff import Diff, Recorder
 from burnish.errors import BurnishError, InputError, PassError, SpecError
 from burnish.figures import Figures, Meter
-from burnish.ir import Model
-from burnish.passdef import Context, Exactness, Fuel, Pass, Remark
+from burnish.graph import SOURCES
+from burnish.ir import Model, all_nodes, label
+from burnish.passdef import Context, Exactness, Fuel, Pass, Remark, Rewrite
 from burnish.registry import pass_types
 from burnish.spec import Item, parse
 from burnish.target import Target
@@ -30,9 +31,9 @@ from burnish.target import Target
 __all__ = ["Fixpoint", "PassRecord", "Pipeline"]
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)  # not frozen, which costs 2 us more, and a run makes 240 of them
 class PassRecord:
-    """What one pass did.
+    """What one pass did; a value, not to be changed.
 
     Attributes:
         index: 0-based position among the passes run.
@@ -120,6 +121,7 @@ class Pipeline:
         *,
         stop_after: int | None = None,
         record: bool = True,
+        fuel: Fuel | None = None,
     ) -> Iterator[PassRecord]:
         """Change ``model`` pass by pass, yielding a record after each.
 
@@ -128,15 +130,18 @@ class Pipeline:
             target: what it is compiled for.
             stop_after: make at most this many rewrites in all (for bisecting).
             record: whether to observe diffs and figures; without, records hold empty ones.
+            fuel: counts the rewrites in place of ``stop_after``, for who wants to know the last.
 
         Raises:
             PassError: when a pass raises; names the pass.
         """
-        run = _Run(model, Context.of(model, target, Fuel(stop_after)), record)
+        fuel = Fuel(stop_after) if fuel is None else fuel
+        run = _Run(model, Context.of(model, target, fuel), record)
         yield from run.steps(self.passes, 0)
 
 
 _NO_FIGURES = Figures(0, 0, 0, None)
+_UNCHANGED = Diff()
 
 
 class _Run:
@@ -152,6 +157,10 @@ class _Run:
         )
         self.index = 0
         self.last_spent: dict[str, int] = {}
+        for node in all_nodes(model):
+            if not node.name:
+                # It is called for its result, which may get another name on the way.
+                node.meta.setdefault(SOURCES, (label(node),))
 
     def steps(self, steps: tuple[Step, ...], round_number: int) -> Iterator[PassRecord]:
         for step in steps:
@@ -163,14 +172,18 @@ class _Run:
     def fixpoint(self, group: Fixpoint) -> Iterator[PassRecord]:
         """Repeat the group; a pass that sees the same graph as last time is not run again."""
         named = [(step.spec, step) for step in group.passes]
+        fuel, last_spent = self.ctx.fuel, self.last_spent
         for number in range(1, group.limit + 1):
-            start = self.ctx.fuel.spent
+            start = fuel.spent
             for name, step in named:
-                if self.last_spent.get(name) == self.ctx.fuel.spent:
+                if last_spent.get(name) == fuel.spent:
                     continue
-                self.last_spent[name] = self.ctx.fuel.spent
-                yield from self.steps((step,), number)
-            if self.ctx.fuel.spent == start:
+                last_spent[name] = fuel.spent
+                if isinstance(step, Fixpoint):
+                    yield from self.fixpoint(step)
+                else:
+                    yield self.one(step, number)
+            if fuel.spent == start:
                 return
 
     def one(self, item: Pass, round_number: int) -> PassRecord:
@@ -178,25 +191,31 @@ class _Run:
         start = time.perf_counter()
         try:
             item.run(self.model, self.ctx)
+        except PassError as error:
+            error.spec, error.round = item.spec, round_number
+            raise
         except BurnishError:
             raise
         except Exception as error:
-            raise PassError(
+            failed = PassError(
                 f"{type(error).__name__}: {error}",
                 where=f"pass {item.spec}",
                 mend="please report it with the model; --passes without it goes round",
-            ) from error
+            )
+            failed.spec, failed.round = item.spec, round_number
+            raise failed from error
         seconds = time.perf_counter() - start
         if not item.counted:
             self.ctx.forget()
         # Passes that count their changes made none when they counted none.
         untouched = item.counted and self.ctx.fuel.spent == spent
-        before, diff = self.figures, Diff()
+        before, diff = self.figures, _UNCHANGED
         if self.recorder is not None and not untouched:
             self.ctx.look(self.model)
             diff = self.recorder.observe()
             if diff and self.ctx.fuel.spent == spent:
                 self.ctx.fuel.spent += 1  # an unannounced change counts as one
+                self.ctx.fuel.last = Rewrite(item.name, "model")
             self.figures = self.recorder.figures(self.meter, self.ctx.shapes)
         self.index += 1
         return PassRecord(

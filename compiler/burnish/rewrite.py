@@ -21,11 +21,13 @@ from burnish.errors import PassError
 from burnish.graph import (
     SOURCES,
     Placement,
-    invalid_at_opset,
+    detach,
+    is_computed_from,
     remove_unread,
     replace_value,
+    reuse_names,
     sources_of,
-    unwelcome,
+    why_not_emitted,
     why_not_replaceable,
 )
 from burnish.ir import (
@@ -41,7 +43,6 @@ from burnish.ir import (
     convert_attributes,
     label,
     make_tensor,
-    read_values,
 )
 from burnish.match import (
     Declined,
@@ -97,11 +98,29 @@ class Builder:
             self.nodes.append(producer)
         return value
 
+    def insert(self, before: Node, consumed: Iterable[Node], after: Value) -> None:
+        """Put everything made into the graph, before the node ``before``.
+
+        Args:
+            before: a node of the graph of the match.
+            consumed: the nodes that what was made comes from.
+            after: the value after which new values are named.
+        """
+        graph = self._match.root.graph
+        assert isinstance(graph, Graph)
+        sources = tuple(dict.fromkeys(name for node in consumed for name in sources_of(node)))
+        placement = Placement(self._match.scope)
+        for value in self.constants:
+            graph.register_initializer(value)
+        for node in self.nodes:
+            node.meta[SOURCES] = sources
+            node.version = None
+            placement.name_outputs(node, after, self._match.ctx.names)
+        graph.insert_before(before, self.nodes)
+
     def discard(self) -> None:
         """Forget everything made: the nodes stop reading the graph."""
-        for node in self.nodes:
-            for index in range(len(node.inputs)):
-                node.replace_input_with(index, None)
+        detach(self.nodes)
 
 
 class Rule(Pass):
@@ -132,7 +151,11 @@ class Rule(Pass):
 
     def run(self, model: Model, ctx: Context) -> None:
         """Apply this rule alone."""
-        apply_rules(model, [self], ctx)
+        _apply(self._table, model, ctx)
+
+    @functools.cached_property
+    def _table(self) -> _Table:
+        return _table((type(self),), (self,), None)
 
 
 class RuleSet(Pass):
@@ -143,7 +166,12 @@ class RuleSet(Pass):
 
     def run(self, model: Model, ctx: Context) -> None:
         """Apply the family."""
-        apply_rules(model, _members(type(self)), ctx, family=self.name)
+        _apply(self._table, model, ctx)
+
+    @functools.cached_property
+    def _table(self) -> _Table:
+        members = _members(type(self))
+        return _table(tuple(map(type, members)), members, self.name)
 
 
 @functools.cache
@@ -159,6 +187,7 @@ class _Prepared:
         self.rule = rule
         self.pattern = compile_pattern(rule.before)
         self.title = rule.title or family or rule.name
+        self.member = type(rule).__name__ if family else ""
 
 
 class _Table:
@@ -188,8 +217,13 @@ def apply_rules(
     Raises:
         PassError: when a rule raises something unexpected, or rules undo each other for ever.
     """
-    table = _table(tuple(map(type, rules)), tuple(rules), family)
+    _apply(_table(tuple(map(type, rules)), tuple(rules), family), model, ctx)
+
+
+def _apply(table: _Table, model: Model, ctx: Context) -> None:
     kinds, anywhere = table.starts, table.several_roots
+    if ctx.look(model).kinds().isdisjoint(kinds):
+        return
     places = Worklist(model, ctx, table, kinds, reach=table.reach, anywhere=anywhere)
     if places:
         _Rewriting(table, places, ctx).run()
@@ -245,14 +279,18 @@ class _Rewriting:
                 f"rule {rule.title} failed: {type(error).__name__}: {error}",
                 where=label(match.root),
                 mend="please report it with the model; --passes without it goes round",
+                rule=rule.title,
+                member=rule.member,
             ) from error
-        if not self.ctx.applies(rule.title, match.root):
+        if not self.ctx.applies(rule.title, match.root, member=rule.member):
             builder.discard()
             return False
         self.commit(match, builder, old, new, kept)
         self.allowed -= 1
         if self.allowed < 0:
-            raise PassError(f"rule {rule.title} does not come to rest", where=label(match.root))
+            what = f"rule {rule.title} does not come to rest"
+            where = label(match.root)
+            raise PassError(what, where=where, rule=rule.title, member=rule.member)
         return True
 
     def replaced(self, rule: _Prepared, match: Match) -> tuple[list[Value], set[Node]]:
@@ -293,8 +331,7 @@ class _Rewriting:
         if len(old) != len(new):
             raise TypeError(f"{len(new)} replacements for {len(old)} results")
         for node in builder.nodes:
-            why = invalid_at_opset(node, match.scope.opsets)
-            why = why or unwelcome(node, match.scope.opsets, self.ctx.target)
+            why = why_not_emitted(node, match.scope.opsets, self.ctx.target)
             if why:
                 match.decline(why)
         outputs: set[Value] = set()
@@ -307,7 +344,7 @@ class _Rewriting:
                     match.decline(f"{was.name} and another graph output would be one value")
                 outputs.add(becomes)
         one_root = all(value.producer() is match.root for value in old)
-        if not one_root and _depends_on(old, match):
+        if not one_root and is_computed_from(match.values.values(), old):
             match.decline("one result feeds the other")
 
     def commit(
@@ -322,18 +359,10 @@ class _Rewriting:
         assert isinstance(graph, Graph)
         consumed = [node for node in match.nodes.values() if node not in kept]
         consumed.extend(match.included)
-        sources = tuple(dict.fromkeys(name for node in consumed for name in sources_of(node)))
-        placement = Placement(match.scope)
-        for value in builder.constants:
-            graph.register_initializer(value)
-        for node in builder.nodes:
-            node.meta[SOURCES] = sources
-            node.version = None
-            placement.name_outputs(node, old[0], self.ctx.names)
         names = [node.name for node in consumed]
         one_root = all(value.producer() is match.root for value in old)
         anchor = match.root if one_root else _last(graph, match.nodes.values())
-        graph.insert_before(anchor, builder.nodes)
+        builder.insert(anchor, consumed, old[0])
         if not one_root:
             self.unsorted.add(graph)
         readers = [reader for value in old for reader in value.consumers()]
@@ -341,7 +370,7 @@ class _Rewriting:
         for was, becomes in zip(old, new, strict=True):
             replace_value(was, becomes, fresh=becomes.producer() in made)
         removed_inputs = remove_unread(match.nodes.values())
-        _name_nodes(builder.nodes, consumed, names)
+        reuse_names(builder.nodes, consumed, names)
         self.places.push_readers(builder.nodes, self.reach)
         self.places.push_readers(
             [node for node in readers if node.graph is not None], self.reach - 1
@@ -362,38 +391,3 @@ def _last(graph: Graph, nodes: Iterable[Node]) -> Node:
             last = node
     assert last is not None
     return last
-
-
-def _depends_on(old: Sequence[Value], match: Match) -> bool:
-    """Whether what the replacement reads is computed from one of the results it replaces."""
-    targets = set(old)
-    pending = [value for value in match.values.values() if value is not None]
-    seen: set[Value] = set()
-    while pending:
-        value = pending.pop()
-        if value in targets:
-            return True
-        if value in seen:
-            continue
-        seen.add(value)
-        producer = value.producer()
-        if producer is not None:
-            pending.extend(read_values(producer))
-    return False
-
-
-def _name_nodes(
-    made: Sequence[Node], consumed: Sequence[Node], names: Sequence[str | None]
-) -> None:
-    """Give a new node the name of a consumed node of its type, so that diffs stay small."""
-    free = [
-        (node.op_type, name)
-        for node, name in zip(consumed, names, strict=True)
-        if name and node.graph is None
-    ]
-    for node in made:
-        for item in free:
-            if item[0] == node.op_type:
-                node.name = item[1]
-                free.remove(item)
-                break

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mmap
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,8 @@ import onnx
 from burnish.errors import ModelError
 from burnish.ir import ExternalTensor, Model, TensorProtocol
 from burnish.memory import without_collection
+from burnish.serial.encoding import Part, encode
+from burnish.serial.rare import Rare
 from burnish.serial.skeleton import dismantle
 from burnish.serial.tokens import tensor_over
 from burnish.serial.wire import write_model
@@ -68,11 +70,17 @@ def save(
             written.
     """
     path = Path(path)
-    with without_collection():
-        proto, weights = dismantle(model, at_least=_EXTERNAL_BYTES)
-    total = sum(tensor.nbytes for tensor in weights.values()) + proto.ByteSize()
+    limit = min(external_threshold, _PROTOBUF_LIMIT)
     try:
-        if total <= min(external_threshold, _PROTOBUF_LIMIT):
+        parts = _encoded(model)
+        if parts and sum(map(_length, parts)) <= limit:
+            with _replacing(path) as file:
+                _write_parts(file, parts)
+            return [path]
+        with without_collection():
+            proto, weights = dismantle(model, at_least=_EXTERNAL_BYTES)
+        total = sum(tensor.nbytes for tensor in weights.values()) + proto.ByteSize()
+        if total <= limit:
             with _replacing(path) as file:
                 write_model(file, _serialized(proto, path), _writers(weights))
             return [path]
@@ -83,6 +91,27 @@ def save(
             where=str(path),
             mend="check the folder, its permissions and the free space",
         ) from error
+
+
+def _encoded(model: Model) -> list[Part]:
+    """The parts of the file; none when the model must go through its proto."""
+    try:
+        with without_collection():
+            return encode(model, at_least=_EXTERNAL_BYTES)
+    except Rare:
+        return []
+
+
+def _length(part: Part) -> int:
+    return len(part) if isinstance(part, bytes) else part.nbytes
+
+
+def _write_parts(file: BinaryIO, parts: Iterable[Part]) -> None:
+    for part in parts:
+        if isinstance(part, bytes):
+            file.write(part)
+        else:
+            _write(part, file)
 
 
 def _serialized(proto: onnx.ModelProto, path: Path) -> bytes:

@@ -14,7 +14,7 @@ from collections.abc import Collection, Hashable, Iterable
 from dataclasses import dataclass, field
 
 from burnish.census import Census, Kind, downstream
-from burnish.ir import Graph, Model, Node, Scope
+from burnish.ir import Model, Node, Scope
 from burnish.passdef import Context
 
 __all__ = ["Worklist"]
@@ -94,9 +94,9 @@ class Worklist:
         while self._queue:
             node = self._queue.popleft()
             self._queued.discard(node)
-            graph = node.graph
-            if isinstance(graph, Graph) and graph in self._scopes:
-                return node, self._scopes[graph].scope
+            state = self._scopes.get(node.graph)  # type: ignore[arg-type]
+            if state is not None:
+                return node, state.scope
         return None
 
     def push(self, node: Node) -> None:

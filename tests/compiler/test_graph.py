@@ -9,16 +9,20 @@ from tests.support import ops
 
 from burnish.graph import (
     Placement,
+    detach,
     invalid_at_opset,
+    is_computed_from,
     is_unread,
     remove_unread,
     replace_value,
     sources_of,
+    why_not_emitted,
     why_not_replaceable,
 )
 from burnish.ir import Model, Node, Value, make_tensor, outputs_of, scopes, to_proto
 from burnish.passdef import Names
 from burnish.shapes import Shapes
+from burnish.target import Limits, Target
 from burnish.text import parse_model
 
 SIDES = """g (float[2] x, float[N] s, bool c) => (float[2] y, float[2] z) <float[2] w = {1, 2}> {
@@ -203,6 +207,40 @@ def test_an_attribute_the_opset_does_not_know() -> None:
     assert invalid_at_opset(node, {"": 13}) is None
     node.attributes["wrong"] = node.attributes["axis"]
     assert invalid_at_opset(node, {"": 13}) == "Softmax at opset 13 has no attribute wrong"
+
+
+def test_what_no_pass_may_emit() -> None:
+    limits = Limits(
+        20, avoided_ops=frozenset({"Gelu"}), missing_parts=frozenset({("Elu", "alpha")})
+    )
+    target = Target(name="plain", limits=limits)
+    model = parse_model("g (float[2] x) => (float[2] y) { y = Elu <alpha = 2.0> (x) }")
+    emitted = ((Node("", "Gelu", [None]), 20), (Node("", "Gelu", [None]), 19), (model.graph[0], 20))
+    assert [why_not_emitted(node, {"": opset}, target) for node, opset in emitted] == [
+        "plain has no good kernel for Gelu",
+        "opset 19 has no Gelu",
+        "plain has no Elu with alpha",
+    ]
+    assert why_not_emitted(Node("", "Abs", [None]), {"": 20}, target) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "result", "expected"),
+    [("y", "x", True), ("y", "y", True), ("u", "t", False), ("z", "t", True), ("t", "z", False)],
+)
+def test_what_is_computed_from_what(name: str, result: str, expected: bool) -> None:
+    """Also what a subgraph reads: ``z`` is made by an If whose branch reads ``t``."""
+    named = values(parse_model(BRANCHES))
+    assert is_computed_from([None, named[name]], [named[result]]) == expected
+
+
+def test_a_node_that_was_not_used_reads_nothing() -> None:
+    x = values(parse_model(BRANCHES))["x"]
+    readers = len(x.uses())
+    made = Node("", "Add", [x, x])
+    assert len(x.uses()) == readers + 2
+    detach([made])
+    assert len(x.uses()) == readers
 
 
 def test_a_constant_is_an_initializer_but_a_node_in_a_function() -> None:

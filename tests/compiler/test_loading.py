@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
+from tests.corpus import CORPUS
 
 from burnish import ir
 from burnish.errors import ModelError
@@ -19,9 +19,6 @@ from burnish.saving import to_proto
 from burnish.serial.sparse import SparseTensor
 
 FLOAT = TensorProto.FLOAT
-CORPUS = Path(
-    os.environ.get("BURNISH_CORPUS", Path(__file__).resolve().parents[3] / "shared" / "corpus")
-)
 
 
 def value(name: str, shape: list[int | str | None] | None = None) -> onnx.ValueInfoProto:

@@ -178,7 +178,7 @@ def test_a_failed_save_leaves_what_was_there(tmp_path: Path, threshold: int) -> 
     model = big(seed=2)
     weight = model.graph.initializers["w2"]
     assert weight.const_value is not None
-    weight.const_value = _Broken(weight.const_value)  # type: ignore[assignment]
+    weight.const_value = _Broken(weight.const_value)  # type: ignore[assignment]  # what save asks of it
     with pytest.raises(ModelError, match="No space left"):
         save(model, path, external_threshold=threshold)
     assert [file.read_bytes() for file in written] == before

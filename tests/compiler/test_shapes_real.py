@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
-from pathlib import Path
-from typing import Any
-
 import onnx
 import onnx.parser
 import onnx.printer
 import pytest
 from tests.compiler.observed_shapes import check
+from tests.corpus import corpus_inputs, corpus_model
 
 from burnish.symbolic import has_unknown
 
-CORPUS = Path(os.environ.get("BURNISH_CORPUS", "/work/shared/corpus"))
 TRANSFORMERS = (
     "arch/bert_tiny_legacy",
     "arch/bert_tiny_dynamo",
@@ -38,24 +33,12 @@ TRANSFORMERS = (
 )
 
 
-def _make_inputs(path: Path, *, use_alt: bool) -> dict[str, Any]:
-    spec = importlib.util.spec_from_file_location("corpus_inputs", CORPUS / "inputs.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    feeds: dict[str, Any] = module.make_inputs(str(path), 0, use_alt=use_alt)
-    return feeds
-
-
 @pytest.mark.parametrize("use_alt", [False, True], ids=["dims", "dims_alt"])
 @pytest.mark.parametrize("name", TRANSFORMERS)
 def test_real_model(name: str, use_alt: bool) -> None:
-    path = CORPUS / f"{name}.onnx"
-    if not path.exists():
-        pytest.skip(f"{path} is not here")
+    path = corpus_model(name)
     proto = onnx.load(path)
-    shapes, values = check(proto, _make_inputs(path, use_alt=use_alt))
+    shapes, values = check(proto, corpus_inputs(path, use_alt=use_alt))
     for node in proto.graph.node:
         if node.op_type == "Reshape" and node.input[1] in values and "ppocr" not in name:
             contents = shapes.contents(values[node.input[1]])

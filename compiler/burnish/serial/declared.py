@@ -10,7 +10,7 @@ import onnx
 
 from burnish.ir import DataType, Graph, Shape, TensorType, outputs_of
 
-__all__ = ["Declared", "declare", "take_declared"]
+__all__ = ["Declared", "declare", "holds_map", "read_type", "take_declared"]
 
 _ELEMENT_TYPES: Final[Mapping[int, DataType]] = MappingProxyType(
     {kind.value: kind for kind in DataType if kind.value}
@@ -24,8 +24,8 @@ def take_declared(graph: onnx.GraphProto) -> dict[str, Declared]:
     """Take tensor types out of the value_info of ``graph``; what says more than that stays."""
     taken: dict[str, Declared] = {}
     kept: list[onnx.ValueInfoProto] = []
-    for info in graph.value_info:
-        found = None if info.doc_string or info.metadata_props else _read(info.type)
+    for info in graph.value_info[:]:
+        found = None if info.doc_string or info.metadata_props else read_type(info.type)
         if found is None:
             copy = onnx.ValueInfoProto()
             copy.CopyFrom(info)
@@ -38,7 +38,7 @@ def take_declared(graph: onnx.GraphProto) -> dict[str, Declared]:
     return taken
 
 
-def _read(kind: onnx.TypeProto) -> Declared | None:
+def read_type(kind: onnx.TypeProto) -> Declared | None:
     """A plain tensor type, or None when it is more than that."""
     tensor = kind.tensor_type
     dtype = _ELEMENT_TYPES.get(tensor.elem_type)
@@ -47,7 +47,7 @@ def _read(kind: onnx.TypeProto) -> Declared | None:
     if not tensor.HasField("shape"):
         return dtype, None
     sizes: list[int | str | None] = []
-    for dim in tensor.shape.dim:
+    for dim in tensor.shape.dim[:]:
         if dim.denotation:
             return None
         which = dim.WhichOneof("value")
@@ -67,3 +67,11 @@ def declare(graph: Graph, declared: Mapping[str, Declared]) -> None:
         value.type = TensorType(dtype)
         if sizes is not None:
             value.shape = Shape(sizes, frozen=True)
+
+
+def holds_map(kind: onnx.TypeProto) -> bool:
+    """Whether a type is a map, or made of one."""
+    which = kind.WhichOneof("value")
+    if which in ("sequence_type", "optional_type"):
+        return holds_map(getattr(kind, which).elem_type)
+    return bool(which == "map_type")

@@ -28,12 +28,16 @@ from burnish.ir import (
     scopes,
     to_proto,
 )
-from burnish.serial.declared import declare, take_declared
+from burnish.serial.building import build
+from burnish.serial.declared import declare, holds_map, take_declared
+from burnish.serial.encoding import encode_hollow
+from burnish.serial.rare import Rare
 from burnish.serial.sparse import SparseTensor
 from burnish.serial.tokens import Held, mark, nested_graphs, set_token, token_of
 
 __all__ = ["assemble", "dismantle"]
 
+_PROTOBUF_LIMIT = (1 << 31) - 1
 _MAP_TYPE = "burnish.type_proto"
 _TENSORS = frozenset(
     {
@@ -44,13 +48,6 @@ _TENSORS = frozenset(
     }
 )
 _SPARSE = (AttributeType.SPARSE_TENSOR, AttributeType.SPARSE_TENSORS)
-
-
-def _holds_map(kind: onnx.TypeProto) -> bool:
-    which = kind.WhichOneof("value")
-    if which in ("sequence_type", "optional_type"):
-        return _holds_map(getattr(kind, which).elem_type)
-    return bool(which == "map_type")
 
 
 # --- proto to model
@@ -64,24 +61,34 @@ def assemble(proto: onnx.ModelProto, held: Mapping[str, TensorProtocol], *, spar
         held: what the tokens of the main graph's initializers stand for.
         sparse: whether to look for sparse tensors.
     """
+    if not sparse:
+        try:
+            return build(proto, held)
+        except Rare:
+            return _by_onnx_ir(proto, held)
     extra = dict(held)
+    _take_sparse(proto.graph, extra)
+    for function in proto.functions:
+        for node in function.node:
+            _take_sparse_of_node(node, extra)
+    model = _by_onnx_ir(proto, extra)
+    for scope in scopes(model):
+        _hand_back(scope.graph, extra)
+    return model
+
+
+def _by_onnx_ir(proto: onnx.ModelProto, held: Mapping[str, TensorProtocol]) -> Model:
+    """As onnx-ir reads the proto, with what it cannot read taken out before."""
     maps = _take_maps(proto.graph)
-    if sparse:
-        _take_sparse(proto.graph, extra)
-        for function in proto.functions:
-            for node in function.node:
-                _take_sparse_of_node(node, extra)
     declared = take_declared(proto.graph)
     model = from_proto(proto)
     declare(model.graph, declared)
-    for scope in scopes(model) if sparse else ():
-        _hand_back(scope.graph, extra)
-    _hand_back_initializers(model.graph, extra)
     values = [*model.graph.inputs, *model.graph.outputs]
     values += [out for node in model.graph for out in node.outputs] if maps else []
     for value in values:
         if value.name in maps:
             value.meta[_MAP_TYPE] = maps[value.name]
+    _hand_back_initializers(model.graph, held)
     return model
 
 
@@ -90,7 +97,7 @@ def _take_maps(graph: onnx.GraphProto) -> dict[str, bytes]:
     taken: dict[str, bytes] = {}
     for infos in (graph.input, graph.output, graph.value_info):
         for info in infos:
-            if _holds_map(info.type):
+            if holds_map(info.type):
                 taken[info.name] = info.type.SerializeToString(deterministic=True)
                 info.ClearField("type")
     return taken
@@ -145,7 +152,7 @@ def _set_token_attribute(
 def _hand_back_initializers(graph: Graph, held: Mapping[str, TensorProtocol]) -> None:
     for value in graph.initializers.values():
         tensor = value.const_value
-        if isinstance(tensor, ExternalTensor):
+        if type(tensor) is ExternalTensor:  # isinstance() is slow for classes of a protocol
             value.const_value = held.get(str(tensor.location), tensor)
         elif type(tensor) is TensorProtoTensor:
             value.const_value = StoredTensor(tensor.raw)
@@ -196,6 +203,19 @@ def dismantle(model: Model, *, at_least: int) -> tuple[onnx.ModelProto, dict[int
         The proto, and ``{index of the initializer: tensor}`` of the weights left out. Their
         ``raw_data`` is absent and nothing else.
     """
+    try:
+        data, outside = encode_hollow(model, at_least=at_least)
+    except Rare:
+        return _dismantle_by_onnx_ir(model, at_least)
+    if len(data) > _PROTOBUF_LIMIT:  # a proto may hold more, but not be read from bytes
+        return _dismantle_by_onnx_ir(model, at_least)
+    return onnx.ModelProto.FromString(data), outside
+
+
+def _dismantle_by_onnx_ir(
+    model: Model, at_least: int
+) -> tuple[onnx.ModelProto, dict[int, TensorProtocol]]:
+    """As :func:`dismantle`, by way of a model in which tokens stand for tensors."""
     held: Held = {}
     undo: list[Callable[[], None]] = []
     own: set[str] = set()

@@ -103,14 +103,14 @@ class _Walk:
         inputs = set(own)
         stored = set[str]()
         sparse = [tensor.values.name for tensor in graph.sparse_initializer]
-        for name in [tensor.name for tensor in graph.initializer] + sparse:
+        for name in [tensor.name for tensor in graph.initializer[:]] + sparse:
             if name in stored:
                 raise self.fail(f"two initializers are both named {name!r}")
             if not name:
                 raise self.fail("an initializer has no name")
             stored.add(name)
             own[name] = -1
-        for tensor in graph.initializer:
+        for tensor in graph.initializer[:]:
             if tensor.data_location == onnx.TensorProto.EXTERNAL:
                 self.findings.external.append(tensor)
         captured = self.nodes(graph.node, own, inputs, outer)
@@ -131,14 +131,15 @@ class _Walk:
 
     def nodes(
         self,
-        nodes: Iterable[onnx.NodeProto],
+        nodes: Sequence[onnx.NodeProto],
         own: dict[str, int],
         inputs: set[str],
         outer: Sequence[Mapping[str, int]],
     ) -> set[str]:
-        nodes = list(nodes)
+        # Slices: protobuf hands out a list at half the time of as many single items.
+        nodes = nodes[:]
         for index, node in enumerate(nodes):
-            for name in node.output:
+            for name in node.output[:]:
                 if name in own and name:
                     first = own[name]
                     also = "an input" if name in inputs else "an initializer"
@@ -150,8 +151,8 @@ class _Walk:
         reads: list[list[str]] = []
         in_order = True
         for index, node in enumerate(nodes):
-            read = [name for name in node.input if name]
-            for attribute in node.attribute:
+            read = [name for name in node.input[:] if name]
+            for attribute in node.attribute[:]:
                 self.attribute(attribute, read, (*outer, own))
             for name in read:
                 place = own.get(name)

@@ -9,6 +9,7 @@
 - ``fallback``: operators without a rule, through ``onnx.shape_inference``.
 - ``analysis``: the sweep that puts them together, and what is trusted.
 - ``inference``: writing the result into the model.
+- ``sizes``: bytes of values on given inputs.
 """
 
 from __future__ import annotations
@@ -16,5 +17,16 @@ from __future__ import annotations
 from burnish.shapes.analysis import Shapes
 from burnish.shapes.facts import Element, Facts, Shape, SymbolicTensor
 from burnish.shapes.inference import infer
+from burnish.shapes.rules import REDUCTIONS
+from burnish.shapes.sizes import ValueSizes
 
-__all__ = ["Element", "Facts", "Shape", "Shapes", "SymbolicTensor", "infer"]
+__all__ = [
+    "REDUCTIONS",
+    "Element",
+    "Facts",
+    "Shape",
+    "Shapes",
+    "SymbolicTensor",
+    "ValueSizes",
+    "infer",
+]

@@ -51,7 +51,7 @@ from burnish.shapes.fallback import ask_onnx
 from burnish.shapes.rules import GENERAL_RULES
 from burnish.shapes.rules_attention import ATTENTION_RULES, CONTRIB_RULES
 from burnish.shapes.rules_nn import NN_RULES
-from burnish.shapes.types import OutputTypes
+from burnish.shapes.types import output_types
 from burnish.symbolic import Dim, Expr, Unknowns, has_unknown, parse
 
 __all__ = ["Shapes", "Sizes"]
@@ -91,7 +91,6 @@ class Shapes:
         self._hints = hints or {}
         self._facts: dict[Value, Facts] = {}
         self._unknowns = Unknowns()
-        self._types = OutputTypes()
         self._opsets: dict[Graph | Function | None, Mapping[str, int]] = {}
 
     def learn(self, hints: Mapping[Value, Sizes]) -> None:
@@ -240,7 +239,7 @@ class Shapes:
             ],
             self._unknowns,
         )
-        shapes, contents, types = _shapes_of(view), _contents_of(view), self._types.of(view)
+        shapes, contents, types = _shapes_of(view), _contents_of(view), output_types(view)
         for index, output in enumerate(node.outputs):
             self._facts[output] = self._merged(
                 output,

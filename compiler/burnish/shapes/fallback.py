@@ -5,7 +5,7 @@ from __future__ import annotations
 import onnx
 import onnx.shape_inference
 
-from burnish.ir import DataType, constant, nested_graphs, schema, to_proto
+from burnish.ir import DataType, constant, nested_graphs, schema, serialize_node
 from burnish.shapes.facts import MAX_ELEMENTS, Facts, NodeFacts, Shape
 from burnish.symbolic import Dim, Expr
 
@@ -49,7 +49,7 @@ def ask_onnx(view: NodeFacts) -> list[Shape | None] | None:
         if held is not None and held.size <= MAX_ELEMENTS and held.dtype != DataType.STRING:
             data[value.name] = onnx.numpy_helper.from_array(held.numpy(), value.name)
     try:
-        proto = to_proto(node)
+        proto = serialize_node(node)
         found = onnx.shape_inference.infer_node_outputs(
             spec,
             proto,

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import onnx
 import onnx.shape_inference
 
-from burnish.ir import DataType, Graph, Model, Shape, TensorType, Value, nested_graphs, scopes
+from burnish.ir import (
+    DataType,
+    Graph,
+    Model,
+    Scope,
+    Shape,
+    TensorType,
+    Value,
+    nested_graphs,
+    scopes,
+)
 from burnish.serial.skeleton import dismantle
 from burnish.shapes.analysis import Shapes, Sizes
 from burnish.shapes.facts import Facts
@@ -38,9 +48,10 @@ def infer(model: Model, shapes: Shapes | None = None) -> int:
         How many values are declared better than before.
     """
     shapes = Shapes(model) if shapes is None else shapes
-    while _distrust_carried(model, shapes):
+    found = list(scopes(model))
+    while any(scope.depth for scope in found) and _distrust_carried(found, shapes):
         shapes.learn({})
-    values = list(_intermediates(model))
+    values = list(_intermediates(found))
     if any(_is_open(value, shapes.facts(value)) for value in values):
         hints = _by_onnx(model, values)
         if hints:
@@ -48,7 +59,7 @@ def infer(model: Model, shapes: Shapes | None = None) -> int:
     return sum(_declare(value, shapes.facts(value)) for value in values)
 
 
-def _distrust_carried(model: Model, shapes: Shapes) -> bool:
+def _distrust_carried(found: Iterable[Scope], shapes: Shapes) -> bool:
     """Drop declared sizes of what a Loop carries that do not hold in every round.
 
     Exporters write down the first round; a value that grows then has another size in the next.
@@ -58,7 +69,7 @@ def _distrust_carried(model: Model, shapes: Shapes) -> bool:
         Whether a size was dropped: what rested on it is to be derived anew.
     """
     changed = False
-    for scope in scopes(model):
+    for scope in found:
         for node in scope.graph:
             if node.op_type != "Loop" or node.domain != "":
                 continue
@@ -90,9 +101,9 @@ def _drop_sizes(carried: Value, *seen: tuple[Dim, ...] | None) -> bool:
     return changed
 
 
-def _intermediates(model: Model) -> Iterator[Value]:
+def _intermediates(found: Iterable[Scope]) -> Iterator[Value]:
     """Values whose declaration is no promise to anybody outside."""
-    for scope in scopes(model):
+    for scope in found:
         fixed = set(scope.graph.outputs) if scope.depth == 0 else set()
         if scope.depth:
             yield from scope.graph.inputs
@@ -102,28 +113,34 @@ def _intermediates(model: Model) -> Iterator[Value]:
                     yield value
 
 
+def _is_tensor(value: Value) -> bool:
+    """Whether ``value`` is, or may be, a tensor."""
+    kind = value.type
+    # The type itself first: isinstance() is slow for classes of a protocol.
+    return kind is None or type(kind) is TensorType or isinstance(kind, TensorType)
+
+
 def _is_open(value: Value, facts: Facts) -> bool:
-    if value.type is not None and not isinstance(value.type, TensorType):
-        return False
-    return facts.shape is None or facts.dtype is None
+    return (facts.shape is None or facts.dtype is None) and _is_tensor(value)
 
 
 def _declare(value: Value, facts: Facts) -> bool:
-    if value.type is not None and not isinstance(value.type, TensorType):
+    if not _is_tensor(value):
         return False
     better = False
     if facts.dtype is not None and value.dtype != facts.dtype:
         value.dtype = facts.dtype
         better = True
-    if facts.shape is not None:
-        was = None if value.shape is None else list(value.shape)
-        kept = (
-            was if was is not None and len(was) == len(facts.shape) else [None] * len(facts.shape)
-        )
-        dims = [_dim_text(dim, old) for dim, old in zip(facts.shape, kept, strict=True)]
-        if was is None or dims != [_declared(old) for old in was]:
-            value.shape = Shape(dims)
-            better = True
+    was, derived = value.shape, facts.shape
+    if derived is None or (was is not None and was.dims == derived):
+        return better
+    kept: Iterable[object] = [None] * len(derived)
+    if was is not None and len(was) == len(derived):
+        kept = was
+    dims = [_dim_text(dim, old) for dim, old in zip(derived, kept, strict=True)]
+    if was is None or dims != [_declared(old) for old in was]:
+        value.shape = Shape(dims)
+        better = True
     return better
 
 

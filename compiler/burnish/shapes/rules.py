@@ -27,7 +27,7 @@ from burnish.symbolic import (
     product,
 )
 
-__all__ = ["GENERAL_RULES"]
+__all__ = ["GENERAL_RULES", "REDUCTIONS"]
 
 Answer = list[Shape | None] | None
 
@@ -322,27 +322,26 @@ _BROADCAST = frozenset(
         "Xor",
     }
 )
-_REDUCE = frozenset(
-    {
-        "ReduceL1",
-        "ReduceL2",
-        "ReduceLogSum",
-        "ReduceLogSumExp",
-        "ReduceMax",
-        "ReduceMean",
-        "ReduceMin",
-        "ReduceProd",
-        "ReduceSum",
-        "ReduceSumSquare",
-    }
+REDUCTIONS = (
+    "ReduceL1",
+    "ReduceL2",
+    "ReduceLogSum",
+    "ReduceLogSumExp",
+    "ReduceMax",
+    "ReduceMean",
+    "ReduceMin",
+    "ReduceProd",
+    "ReduceSum",
+    "ReduceSumSquare",
 )
+"""Operators that make one element of all along some axes."""
 
 GENERAL_RULES: Mapping[str, ShapeRule] = MappingProxyType(
     {
         **MOVEMENT_SHAPE_RULES,
         **dict.fromkeys(_UNARY, _same),
         **dict.fromkeys(_BROADCAST, _elementwise),
-        **dict.fromkeys(_REDUCE, _reduce),
+        **dict.fromkeys(REDUCTIONS, _reduce),
         "RotaryEmbedding": _first_only,
         "ArgMax": _arg_reduce,
         "ArgMin": _arg_reduce,

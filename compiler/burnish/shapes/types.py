@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import onnx
@@ -9,7 +10,7 @@ import onnx
 from burnish.ir import DataType, schema
 from burnish.shapes.facts import NodeFacts
 
-__all__ = ["OutputTypes"]
+__all__ = ["output_types"]
 
 _TENSOR = "tensor("
 _NAMED = ("to", "dtype", "output_dtype", "output_datatype")
@@ -44,38 +45,34 @@ def _source(spec: onnx.defs.OpSchema, output: onnx.defs.OpSchema.FormalParameter
     return _Source((), _data_type(name))
 
 
-def _sources(spec: onnx.defs.OpSchema) -> tuple[_Source, ...]:
+@functools.cache
+def _sources(op_type: str, version: int) -> tuple[_Source, ...]:
+    """Where the types of the results of a standard operator come from; nothing when unknown."""
+    spec = schema(op_type, "", version)
+    if spec is None:
+        return ()
     many = onnx.defs.OpSchema.FormalParameterOption.Variadic
     if any(output.option == many and not output.is_homogeneous for output in spec.outputs):
         return ()
     return tuple(_source(spec, output) for output in spec.outputs)
 
 
-class OutputTypes:
-    """Element types of the outputs of standard operators; schemas are read once each."""
-
-    def __init__(self) -> None:
-        self._known: dict[tuple[str, int], tuple[_Source, ...]] = {}
-
-    def of(self, view: NodeFacts) -> list[DataType | None]:
-        """The element type of every output; None where it does not follow from the inputs."""
-        op = view.node.op_type
-        count = len(view.node.outputs)
-        if op == "SequenceEmpty":  # its dtype is that of the elements to come
-            return [None] * count
-        named = _by_attribute(view)
-        if named is not None:
-            return [named] * count
-        if op == "If":
-            return [_agreed(types) for types in zip(*_branch_types(view), strict=False)]
-        sources = self._known.get((op, view.version))
-        if sources is None:
-            spec = schema(op, "", view.version)
-            sources = self._known[op, view.version] = () if spec is None else _sources(spec)
-        if not sources:
-            return [None] * count
-        last = len(sources) - 1
-        return [_resolve(view, sources[min(index, last)]) for index in range(count)]
+def output_types(view: NodeFacts) -> list[DataType | None]:
+    """The element type of every output; None where it does not follow from the inputs."""
+    op = view.node.op_type
+    count = len(view.node.outputs)
+    if op == "SequenceEmpty":  # its dtype is that of the elements to come
+        return [None] * count
+    named = _by_attribute(view)
+    if named is not None:
+        return [named] * count
+    if op == "If":
+        return [_agreed(types) for types in zip(*_branch_types(view), strict=False)]
+    sources = _sources(op, view.version)
+    if not sources:
+        return [None] * count
+    last = len(sources) - 1
+    return [_resolve(view, sources[min(index, last)]) for index in range(count)]
 
 
 def _branch_types(view: NodeFacts) -> list[list[DataType | None]]:
@@ -89,7 +86,7 @@ def _agreed(types: tuple[DataType | None, ...]) -> DataType | None:
 def _by_attribute(view: NodeFacts) -> DataType | None:
     """The type when an attribute (or, in its absence, a default) decides it."""
     op = view.node.op_type
-    attributes = view.node.attributes
+    attributes = view.node.attributes.data  # the plain dict inside is faster
     if attributes:
         for name in _NAMED:
             given = view.attribute(name) if name in attributes else None

@@ -6,25 +6,29 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import onnx
 
-from burnish.ir import Function, Model, Node, is_called_random, nested_graphs, read_values, schema
+from burnish.ir import Function, Model, Node, Value, is_random, nested_graphs, read_values
 
-__all__ = ["random_outputs"]
+__all__ = ["random_outputs", "random_values"]
 
 
 def random_outputs(model: Model) -> set[str]:
-    """Names of the graph outputs that depend on an operator that draws random numbers.
+    """Names of the graph outputs that depend on an operator that draws random numbers."""
+    return random_values(model) & {str(value.name) for value in model.graph.outputs}
+
+
+def random_values(model: Model) -> set[str]:
+    """Names of the main graph's values that depend on an operator that draws random numbers.
 
     Taken from the schemas (``node_determinism``). Dropout counts only in training mode; operators
     without a schema do not count.
     """
-    tainted: set[int] = set()
+    tainted: set[Value] = set()
     for node in model.graph:
-        reads = {id(value) for value in read_values(node)}
+        reads = set(read_values(node))
         if reads & tainted or _is_random(node, model.opset_imports, model, frozenset()):
-            tainted.update(id(value) for value in node.outputs)
-    return {str(value.name) for value in model.graph.outputs if id(value) in tainted}
+            tainted.update(node.outputs)
+    return {str(value.name) for value in tainted if value.name}
 
 
 def _is_random(node: Node, opsets: Mapping[str, int], model: Model, inside: frozenset[Any]) -> bool:
@@ -39,26 +43,7 @@ def _is_random(node: Node, opsets: Mapping[str, int], model: Model, inside: froz
         return any(_is_random(n, function.opset_imports, model, body) for n in function)
     if node.op_type == "Dropout" and node.domain == "":
         return _trains(node)
-    return _draws(node.op_type, node.domain, opsets.get(node.domain, 0))
-
-
-def _draws(op_type: str, domain: str, version: int) -> bool:
-    """Whether an operator without subgraphs draws random numbers, by its schema."""
-    known = schema(op_type, domain, version)
-    if known is None or not is_called_random(known):
-        return False
-    # The stubs of onnx lack this attribute too.
-    if known.has_function:  # type: ignore[attr-defined]
-        # AffineGrid is called non-deterministic for the If in its definition.
-        return any(_draws_in(node, version) for node in known.function_body.node)
-    return True
-
-
-def _draws_in(node: onnx.NodeProto, version: int) -> bool:
-    graphs = [attr.g for attr in node.attribute if attr.type == onnx.AttributeProto.GRAPH]
-    if graphs:
-        return any(_draws_in(inner, version) for graph in graphs for inner in graph.node)
-    return _draws(node.op_type, node.domain, version)
+    return is_random(node.op_type, node.domain, opsets.get(node.domain, 0))
 
 
 def _trains(dropout: Node) -> bool:

@@ -36,7 +36,7 @@ def feeds_of(source: Path) -> dict[str, Any]:
     file = source.parent.parent / "inputs.py"
     if not file.exists():
         from burnish.loading import load
-        from burnish.verify.samples import make_inputs
+        from burnish.samples import make_inputs
 
         return dict(make_inputs(load(source), 0))
     spec = importlib.util.spec_from_file_location("corpus_inputs", file)

@@ -13,6 +13,7 @@ from tests.conformance.cases import Case
 from tests.conformance.engines import ENGINES, first_difference, prepare
 
 from burnish.evaluate import Engine
+from burnish.passdef import Exactness
 
 PASS = "pass"
 SKIP = "skip"
@@ -75,8 +76,18 @@ def optimized(case: Case, level: str, engine: Engine | Literal[""]) -> Outcome:
         return Outcome(case.name, case.kind, level, INVALID, engine, broken)
     if not engine:
         return Outcome(case.name, case.kind, level, SKIP)
-    status, detail = _answers(case, result, engine)
+    status, detail = _answers(case, result, engine, exactness_of(level))
     return Outcome(case.name, case.kind, level, status, engine, detail)
+
+
+def exactness_of(level: str) -> Exactness:
+    """What the passes of a level, or of any pipeline text, may do to the numbers."""
+    if level == "none":
+        return Exactness.BITWISE
+    from burnish.driver import pipeline_of
+    from burnish.target import Target
+
+    return pipeline_of(level, Target()).exactness
 
 
 def optimize(model: onnx.ModelProto, level: str) -> onnx.ModelProto:
@@ -148,11 +159,14 @@ def _invalid(model: onnx.ModelProto) -> str:
     return ""
 
 
-def _answers(case: Case, model: onnx.ModelProto, engine: Engine) -> tuple[str, str]:
+def _answers(
+    case: Case, model: onnx.ModelProto, engine: Engine, exactness: Exactness = Exactness.BITWISE
+) -> tuple[str, str]:
     try:
         ready = prepare(model, engine)
         for data in case.data_sets():
-            reason = first_difference(case, data, list(ready.run(data.feeds).values()))
+            actual = list(ready.run(data.feeds).values())
+            reason = first_difference(case, data, actual, exactness)
             if reason:
                 return WRONG, reason
     except Exception as error:  # engines raise anything

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,14 @@ import onnx
 from tests.conformance.cases import Case, DataSet
 
 from burnish.evaluate import Engine, Evaluator
+from burnish.passdef import Exactness
 
 ENGINES: tuple[Engine, ...] = ("ort", "reference")
 
 # The wheel's own runner grants bfloat16 two units in the last place.
 BFLOAT16_RTOL = 2.0**-6
-# The same two units for float16: where an operator is raised, its kernel rounds in other places.
+# The same two units for float16, but only where a pass may round differently: where an operator is
+# raised, its kernel rounds in other places.
 FLOAT16_RTOL = 2.0**-9
 
 
@@ -31,25 +34,39 @@ def prepare(model: onnx.ModelProto, engine: Engine) -> Evaluator:
     return Evaluator(model, engine=engine)
 
 
-def first_difference(case: Case, data: DataSet, actual: list[Any]) -> str:
-    """Why ``actual`` is not what the case expects; empty when it is."""
+def first_difference(
+    case: Case, data: DataSet, actual: list[Any], exactness: Exactness = Exactness.BITWISE
+) -> str:
+    """Why ``actual`` is not what the case expects; empty when it is.
+
+    Args:
+        case: says how far results may be off.
+        data: one of its runs.
+        actual: the outputs of that run, in order.
+        exactness: what the passes that ran may do to the numbers.
+    """
+    least = {"bfloat16": BFLOAT16_RTOL}
+    if exactness >= Exactness.FLOAT:
+        least["float16"] = FLOAT16_RTOL
     if len(actual) != len(data.expected):
         return f"{len(actual)} outputs, expected {len(data.expected)}"
     for index, (expected, given) in enumerate(zip(data.expected, actual, strict=True)):
-        reason = _difference(expected, given, case.rtol, case.atol)
+        reason = _difference(expected, given, case.rtol, case.atol, least)
         if reason:
             return f"output {index}: {reason}"
     return ""
 
 
-def _difference(expected: Any, actual: Any, rtol: float, atol: float) -> str:
+def _difference(
+    expected: Any, actual: Any, rtol: float, atol: float, least: Mapping[str, float]
+) -> str:
+    """Why ``actual`` is not ``expected``; ``least`` holds a lower bound of ``rtol`` by type."""
     if isinstance(expected, (list, tuple)):
         if not isinstance(actual, (list, tuple)) or len(actual) != len(expected):
             return "not the expected sequence"
         pairs = zip(expected, actual, strict=True)
-        return next(
-            filter(None, (_difference(left, right, rtol, atol) for left, right in pairs)), ""
-        )
+        reasons = (_difference(left, right, rtol, atol, least) for left, right in pairs)
+        return next(filter(None, reasons), "")
     if expected is None or actual is None:
         return "" if expected is actual else "an empty optional against a value"
     left, right = np.asarray(expected), np.asarray(actual)
@@ -59,10 +76,7 @@ def _difference(expected: Any, actual: Any, rtol: float, atol: float) -> str:
         return "" if left.astype(str).tolist() == right.astype(str).tolist() else "other strings"
     if left.dtype != right.dtype:
         return f"type {right.dtype}, expected {left.dtype}"
-    if left.dtype.name == "bfloat16":
-        rtol = max(rtol, BFLOAT16_RTOL)
-    if left.dtype == np.float16:
-        rtol = max(rtol, FLOAT16_RTOL)
+    rtol = max(rtol, least.get(left.dtype.name, 0.0))
     return _numeric_difference(left, right, rtol, atol)
 
 

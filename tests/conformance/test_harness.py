@@ -7,13 +7,17 @@ import signal
 import time
 from collections.abc import Callable
 
+import numpy as np
 import onnx
 import onnx.helper
 import pytest
 from onnx import parser
 from tests.conformance import check
-from tests.conformance.cases import Case, load_cases
+from tests.conformance.cases import Case, DataSet, load_cases
+from tests.conformance.engines import first_difference
 from tests.conformance.isolation import Lost, run_isolated
+
+from burnish.passdef import Exactness
 
 MODEL = """
 <ir_version: 8, opset_import: ["" : 17]>
@@ -122,3 +126,26 @@ def test_an_exception_of_the_optimizer_is_seen(relu: Case, monkeypatch: pytest.M
     outcome = check.optimized(relu, "O2", "ort")
     assert outcome.status == check.OPTIMIZER_ERROR
     assert "KeyError" in outcome.detail
+
+
+def test_only_what_may_round_may_be_two_units_of_float16_off(relu: Case) -> None:
+    one = np.ones(1, np.float16)
+    data, given = DataSet({}, [one]), [one + np.float16(2.0**-9)]
+    assert first_difference(relu, data, given) != ""
+    assert first_difference(relu, data, given, Exactness.BITWISE) != ""
+    assert first_difference(relu, data, given, Exactness.FLOAT) == ""
+    assert first_difference(relu, data, [one + np.float16(2.0**-7)], Exactness.FLOAT) != ""
+
+
+@pytest.mark.parametrize(
+    ("level", "exactness"),
+    [
+        ("none", Exactness.BITWISE),
+        ("O1", Exactness.BITWISE),
+        ("O2", Exactness.FLOAT),
+        ("eliminate-identity", Exactness.BITWISE),
+        ("fuse-gelu", Exactness.FLOAT),
+    ],
+)
+def test_a_level_may_do_what_its_passes_may(level: str, exactness: Exactness) -> None:
+    assert check.exactness_of(level) == exactness

@@ -20,6 +20,7 @@ from burnish.driver import optimize
 from burnish.errors import ExecutionError
 from burnish.evaluate import Engine
 from burnish.ir import scopes
+from burnish.passdef import Exactness
 from burnish.saving import to_proto
 from burnish.target import Limits, Target
 
@@ -138,7 +139,8 @@ def _difference(case: Case, result: onnx.ModelProto, engine: Engine) -> str:
     except ExecutionError as error:
         return str(error)
     for data in case.data_sets():
-        reason = first_difference(case, data, list(ready.run(data.feeds).values()))
+        actual = list(ready.run(data.feeds).values())
+        reason = first_difference(case, data, actual, Exactness.FLOAT)
         if reason:
             return reason
     return ""

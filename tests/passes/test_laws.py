@@ -27,12 +27,12 @@ from burnish.ir import Model, all_nodes
 from burnish.loading import load
 from burnish.passdef import Context, Exactness
 from burnish.registry import pass_types
+from burnish.samples import make_inputs
 from burnish.saving import to_proto
 from burnish.target import Target
 from burnish.text import model_text
 from burnish.verify import verify
 from burnish.verify.compare import Tolerance, compare
-from burnish.verify.samples import make_inputs
 from burnish_models import zoo
 
 PASSES = tuple(pass_types())

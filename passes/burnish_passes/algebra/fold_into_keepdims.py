@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 from burnish.match import Match
 from burnish.passdef import Exactness
 from burnish.rewrite import Rule, RuleSet
+from burnish.shapes import REDUCTIONS
 from burnish_passes.algebra.reductions import (
     ARG,
-    REDUCTIONS,
     keeps_dims,
     reduced_axes,
     with_keepdims,

@@ -11,20 +11,8 @@ from burnish.ir import Attr, Node, Value, attribute
 from burnish.match import Match
 from burnish_passes.proofs import has_static_contents, static_ints, whole_axes
 
-__all__ = ["ARG", "REDUCTIONS", "emit_reduction", "keeps_dims", "reduced_axes", "with_keepdims"]
+__all__ = ["ARG", "emit_reduction", "keeps_dims", "reduced_axes", "with_keepdims"]
 
-REDUCTIONS = (
-    "ReduceL1",
-    "ReduceL2",
-    "ReduceLogSum",
-    "ReduceLogSumExp",
-    "ReduceMax",
-    "ReduceMean",
-    "ReduceMin",
-    "ReduceProd",
-    "ReduceSum",
-    "ReduceSumSquare",
-)
 ARG = ("ArgMax", "ArgMin")
 """They reduce one axis, 0 unless they say which."""
 

@@ -99,7 +99,7 @@ class EliminateCommonSubexpressions(Pass):
                 continue
             first = seen.setdefault(key, node)
             if first is node:
-                known.stands_twice(node, scope, ctx)
+                known.hold(key, node, scope)
             else:
                 self._merge(first, node, ctx)
 
@@ -133,8 +133,12 @@ class _Keys:
             return False
         if holder.graph is scope.graph and self.of(holder, scope, ctx) == key:
             return True
-        self._holders[scope.graph, key] = node
+        self.hold(key, node, scope)
         return False
+
+    def hold(self, key: tuple[object, ...], node: Node, scope: Scope) -> None:
+        """Remember that ``node`` has this key, and is the first in its graph."""
+        self._holders[scope.graph, key] = node
 
     def of(self, node: Node, scope: Scope, ctx: Context) -> tuple[object, ...] | None:
         """As :func:`_key`."""
@@ -149,7 +153,7 @@ class _Keys:
 def _key(node: Node, scope: Scope, ctx: Context) -> tuple[object, ...] | None:
     """What makes two nodes equal, or None when they cannot be compared."""
     attributes: list[object] = []
-    for name, attr in sorted(node.attributes.items()):
+    for name, attr in sorted(node.attributes.data.items()):
         if attr.is_ref() or attr.type in (AttributeType.GRAPH, AttributeType.GRAPHS):
             return None
         key = _attribute_key(attr)

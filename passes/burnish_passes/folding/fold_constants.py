@@ -27,7 +27,7 @@ from burnish.ir import (
     is_deterministic,
     make_tensor,
     nested_graphs,
-    to_proto,
+    serialize_node,
 )
 from burnish.match import refers_to_parameter
 from burnish.passdef import Context, Pass
@@ -292,7 +292,7 @@ def _execute(
     inputs: list[onnx.ValueInfoProto] = []
     protos: list[onnx.NodeProto] = []
     for node in nodes:
-        proto = to_proto(node)
+        proto = serialize_node(node)
         del proto.input[:]
         for value in node.inputs:
             if value is not None and value not in names:

@@ -43,8 +43,8 @@ def _require_one_reader(m: Match, scores: Scores) -> None:
     # Behind it: what scales an operand may serve others, and then stays for them.
     for node in scores.nodes[: product + 1]:
         for output in node.outputs:
-            free = not output.is_graph_output()
-            free = free and all(use.node in members for use in output.uses())
+            m.require(not output.is_graph_output(), f"{output.name} is a graph output")
+            free = all(use.node in members for use in output.uses())
             m.require(free, f"{output.name} has another reader")
 
 

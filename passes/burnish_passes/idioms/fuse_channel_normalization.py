@@ -14,11 +14,10 @@ from burnish.rewrite import Rule, RuleSet
 from burnish_passes.idioms.expressions import claim
 from burnish_passes.idioms.normalizations import (
     ANCHORS,
-    is_spatial,
     require_single,
     scale_of,
     spread,
-    statistics,
+    standardization,
 )
 from burnish_passes.proofs import require_same_shape
 
@@ -35,9 +34,7 @@ class StandardizedChannel(Rule):
         return op.either("Div", "Mul")(..., _name="quotient")
 
     def after(self, op: Any, m: Match) -> Any:
-        found = next((each for each in statistics(m) if each.centred), None)
-        m.suppose(found is not None and is_spatial(m, found))
-        assert found is not None
+        found = standardization(m, spatial=True)
         scale = scale_of(m, m.root.outputs[0], found, numerator=True)
         dtype = require_single(m, found, "InstanceNormalization", 6)
         shape = m.shape_of(found.x)

@@ -19,6 +19,7 @@ from burnish_passes.idioms.normalizations import (
     normalized_dims,
     require_single,
     scale_of,
+    standardization,
     statistics,
 )
 
@@ -42,9 +43,7 @@ class Standardized(Rule):
         return op.either("Div", "Mul")(..., _name="quotient")
 
     def after(self, op: Any, m: Match) -> Any:
-        found = next((each for each in statistics(m) if each.centred), None)
-        m.suppose(found is not None and not is_spatial(m, found))
-        assert found is not None
+        found = standardization(m, spatial=False)
         scale = scale_of(m, m.root.outputs[0], found, numerator=True)
         return _emit(op, m, found, scale, None)
 

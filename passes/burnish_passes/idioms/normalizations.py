@@ -27,6 +27,7 @@ __all__ = [
     "require_single",
     "scale_of",
     "spread",
+    "standardization",
     "statistics",
 ]
 
@@ -92,6 +93,19 @@ def statistics(m: Match) -> Iterator[Statistics]:
             found = _under_the_root(m, power[0])
             if found is not None:
                 yield found
+
+
+def standardization(m: Match, *, spatial: bool) -> Statistics:
+    """The standardization the root of the match may be; a mismatch where it is none.
+
+    Args:
+        m: the match.
+        spatial: whether it is over the places of each channel, see :func:`is_spatial`.
+    """
+    found = next((each for each in statistics(m) if each.centred), None)
+    m.suppose(found is not None and is_spatial(m, found) == spatial)
+    assert found is not None
+    return found
 
 
 def _under_the_root(m: Match, radicand: Value) -> Statistics | None:

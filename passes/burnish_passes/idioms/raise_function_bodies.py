@@ -8,14 +8,15 @@ from typing import ClassVar
 
 from burnish.graph import (
     SOURCES,
-    invalid_at_opset,
+    detach,
+    is_computed_from,
     remove_unread,
     replace_value,
     sources_of,
-    unwelcome,
+    why_not_emitted,
     why_not_replaceable,
 )
-from burnish.ir import Graph, Model, Node, Scope, Value, convert_attributes, read_values
+from burnish.ir import Graph, Model, Node, Scope, Value, convert_attributes
 from burnish.passdef import Context, Exactness, Pass
 from burnish_passes.idioms.body_proposals import Found, find_call
 from burnish_passes.idioms.body_signatures import ROOTS, candidates
@@ -94,7 +95,7 @@ class RaiseFunctionBodies(Pass):
         if why is not None or not ctx.applies(self.name, node, f"it is the body of {op_type}"):
             if why is not None:
                 ctx.declined(self.name, node, f"it is no {op_type}: {why}")
-            _detach(made)
+            detach([made])
             return False
         graph = node.graph
         assert isinstance(graph, Graph)
@@ -113,7 +114,7 @@ class RaiseFunctionBodies(Pass):
 
     def _why_not(self, found: Found, made: Node, scope: Scope, ctx: Context) -> str | None:
         """Why the operator may not stand here, or None."""
-        why = invalid_at_opset(made, scope.opsets) or unwelcome(made, scope.opsets, ctx.target)
+        why = why_not_emitted(made, scope.opsets, ctx.target)
         if why is not None:
             return why
         outputs = found.match.outputs()
@@ -122,7 +123,7 @@ class RaiseFunctionBodies(Pass):
             if why is not None:
                 return why
         if found.match.reads_itself() or (
-            len(outputs) > 1 and _feeds(list(outputs.values()), made)
+            len(outputs) > 1 and is_computed_from(made.inputs, outputs.values())
         ):
             return "one of its results feeds it"
         return None
@@ -142,27 +143,3 @@ def _made(op_type: str, inputs: Sequence[Value | None], found: Found, version: i
     outputs = [Value(name=None if index in present else "") for index in range(max(present) + 1)]
     attributes = convert_attributes(dict(found.attributes))
     return Node("", op_type, inputs, attributes, outputs=outputs, version=version)
-
-
-def _detach(node: Node) -> None:
-    """Let a node that was not used read nothing."""
-    for index in range(len(node.inputs)):
-        node.replace_input_with(index, None)
-
-
-def _feeds(results: Sequence[Value], made: Node) -> bool:
-    """Whether an operand of ``made`` is computed from a result that it replaces."""
-    targets = set(results)
-    pending = [value for value in made.inputs if value is not None]
-    seen: set[Value] = set()
-    while pending:
-        value = pending.pop()
-        if value in targets:
-            return True
-        if value in seen:
-            continue
-        seen.add(value)
-        producer = value.producer()
-        if producer is not None:
-            pending.extend(read_values(producer))
-    return False

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from burnish.ir import Node, Value, attribute, constant_array
 from burnish.match import Match
-from burnish.symbolic import known_equal
+from burnish.symbolic import Dim, known_equal
 from burnish_passes.movement.views import VIEWS
 from burnish_passes.proofs import operand, static_ints
 
@@ -213,16 +213,17 @@ def stacks(m: Match, states: Sequence[Value]) -> list[Stack]:
     return found
 
 
-def _is_shape(shape: Sequence[object] | None, wanted: Sequence[object]) -> bool:
+def _is_shape(shape: Sequence[Dim] | None, wanted: Sequence[Dim]) -> bool:
     if shape is None or len(shape) != len(wanted):
         return False
     pairs = zip(shape, wanted, strict=True)
-    return all(known_equal(left, right) for left, right in pairs)  # type: ignore[arg-type]
+    return all(known_equal(left, right) for left, right in pairs)
 
 
 def _concats(value: Value) -> Iterator[Node]:
+    producer = value.producer()
     for node in value.consumers():
-        if node.domain or node.graph is not value.producer().graph:  # type: ignore[union-attr]
+        if node.domain or producer is None or node.graph is not producer.graph:
             continue
         if node.op_type == "Concat":
             yield node

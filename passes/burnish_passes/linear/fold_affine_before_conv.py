@@ -13,7 +13,7 @@ from burnish.passdef import Exactness
 from burnish.rewrite import Rule, RuleSet
 from burnish_passes.constants import held_shape
 from burnish_passes.linear.affine import AFFINE, affine_before
-from burnish_passes.linear.weights import constant_or_absent, rounded
+from burnish_passes.linear.weights import constant_or_absent, rounded_constant
 
 
 def _pads_nothing(conv: Node, kernel: Array) -> bool:
@@ -72,7 +72,8 @@ class FoldBeforeConv(Rule):
                 _places_are_alike(conv, kernel), "the offset is not there where the Conv pads"
             )
             old = constant_or_absent(m, "b")
-            inputs.append(self.bias(op, m, added if old is None else old + added))
+            total = added if old is None else old + added
+            inputs.append(rounded_constant(op, m, total, "w", "bias", m.get("b")))
         elif m.get("b") is not None:
             inputs.append(m["b"])
         return getattr(op, conv.op_type)(*inputs, _attributes=conv.attributes.values())
@@ -81,17 +82,7 @@ class FoldBeforeConv(Rule):
         """The new kernel; the old one where the factor is 1."""
         if bool((factor == 1.0).all()):
             return m["w"]
-        new = rounded(m, exact, m.const("w"), "weight")
-        made: Value = op.constant(new, hint=m["w"].name, dtype=m.dtype("w"))
-        return made
-
-    def bias(self, op: Any, m: Match, exact: Array) -> Value:
-        """The new bias."""
-        old = m.get("b")
-        name = old.name if old is not None else f"{m['w'].name}_bias"
-        new = rounded(m, exact, m.const("w"), "bias")
-        made: Value = op.constant(new, hint=name, dtype=m.dtype("w"))
-        return made
+        return rounded_constant(op, m, exact, "w", "weight", m["w"])
 
 
 @dataclass(frozen=True)

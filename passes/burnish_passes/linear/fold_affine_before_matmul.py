@@ -13,8 +13,8 @@ from burnish.passdef import Exactness
 from burnish.rewrite import Rule, RuleSet
 from burnish_passes.constants import held_shape, no_large_copy
 from burnish_passes.linear.affine import AFFINE, Affine, affine_before
-from burnish_passes.linear.gemm import added_up, gemm_takes, other_attributes, rounded_constant
-from burnish_passes.linear.weights import constant_or_absent
+from burnish_passes.linear.gemm import added_up, gemm_takes, other_attributes
+from burnish_passes.linear.weights import constant_or_absent, rounded_constant
 
 
 def _new_weight(op: Any, m: Match, found: Affine, axis: int) -> Value:

@@ -14,14 +14,8 @@ from burnish.rewrite import Rule, RuleSet
 from burnish.symbolic import Dim
 from burnish_passes.constants import held_shape, no_large_copy, not_larger
 from burnish_passes.linear.affine import sole_axis
-from burnish_passes.linear.gemm import (
-    added_up,
-    fits_product,
-    gemm_takes,
-    other_attributes,
-    rounded_constant,
-)
-from burnish_passes.linear.weights import constant_or_absent
+from burnish_passes.linear.gemm import added_up, fits_product, gemm_takes, other_attributes
+from burnish_passes.linear.weights import constant_or_absent, rounded_constant
 
 
 def _product_shape(m: Match) -> tuple[Dim, ...]:

@@ -12,8 +12,7 @@ from burnish.match import Match
 from burnish.passdef import Exactness
 from burnish.rewrite import Rule, RuleSet
 from burnish_passes.constants import held_shape, no_large_copy
-from burnish_passes.linear.gemm import rounded_constant
-from burnish_passes.linear.weights import batch_norm_affine
+from burnish_passes.linear.weights import batch_norm_affine, normalised, rounded_constant
 
 
 def _columns_become_channels(m: Match, view: Node, columns: int) -> None:
@@ -49,22 +48,23 @@ def _folded(m: Match) -> tuple[Array, Array]:
     return m.const("w").astype(np.float64) * factor, shift
 
 
-def _normalised(op: Any, product: Any, scale: Any, bias: Any, mean: Any, var: Any) -> Any:
-    view = op.either("Reshape", "Transpose")(product, ..., _name="view")
-    return op.BatchNormalization(view, scale.constant, bias.constant, mean.constant, var.constant)
+def _scaled(op: Any, m: Match) -> Value:
+    """The view of the product with new weights and bias."""
+    weight, shift = _folded(m)
+    product = op.MatMul(m["a"], rounded_constant(op, m, weight, "w", "weight", m["w"]))
+    biased = op.Add(product, rounded_constant(op, m, shift, "w", "bias", m.get("b")))
+    return _rebuilt(op, m.node("view"), biased)
 
 
 class FoldAcrossView(Rule):
     """``BN(view(MatMul(A, W)))``."""
 
     def before(self, op: Any, a: Any, w: Any, scale: Any, bias: Any, mean: Any, var: Any) -> Any:
-        return _normalised(op, op.MatMul(a, w.constant), scale, bias, mean, var)
+        view = op.either("Reshape", "Transpose")(op.MatMul(a, w.constant), ..., _name="view")
+        return normalised(op, view, scale, bias, mean, var)
 
     def after(self, op: Any, m: Match) -> Any:
-        weight, shift = _folded(m)
-        product = op.MatMul(m["a"], rounded_constant(op, m, weight, "w", "weight", m["w"]))
-        biased = op.Add(product, rounded_constant(op, m, shift, "w", "bias"))
-        return _rebuilt(op, m.node("view"), biased)
+        return _scaled(op, m)
 
 
 class FoldAcrossBiasAndView(Rule):
@@ -74,13 +74,11 @@ class FoldAcrossBiasAndView(Rule):
         self, op: Any, a: Any, w: Any, b: Any, scale: Any, bias: Any, mean: Any, var: Any
     ) -> Any:
         product = op.Add(op.MatMul(a, w.constant), b.constant)
-        return _normalised(op, product, scale, bias, mean, var)
+        view = op.either("Reshape", "Transpose")(product, ..., _name="view")
+        return normalised(op, view, scale, bias, mean, var)
 
     def after(self, op: Any, m: Match) -> Any:
-        weight, shift = _folded(m)
-        product = op.MatMul(m["a"], rounded_constant(op, m, weight, "w", "weight", m["w"]))
-        biased = op.Add(product, rounded_constant(op, m, shift, "w", "bias", m["b"]))
-        return _rebuilt(op, m.node("view"), biased)
+        return _scaled(op, m)
 
 
 @dataclass(frozen=True)

@@ -11,24 +11,19 @@ from burnish.ir import Array, Value
 from burnish.match import Match
 from burnish.passdef import Exactness
 from burnish.rewrite import Rule, RuleSet
-from burnish_passes.linear.weights import batch_norm_affine, constant_or_absent, rounded
-
-
-def _normalised(op: Any, made: Any, scale: Any, bias: Any, mean: Any, var: Any) -> Any:
-    return op.BatchNormalization(made, scale.constant, bias.constant, mean.constant, var.constant)
+from burnish_passes.linear.weights import (
+    batch_norm_affine,
+    constant_or_absent,
+    normalised,
+    rounded_constant,
+)
 
 
 def _constants(op: Any, m: Match, weight: Array, offset: Array) -> tuple[Value, Value]:
     """``weight`` and ``offset``, given in float64, in the type of the matched weight ``w``."""
-    held, dtype, name = m.const("w"), m.dtype("w"), m["w"].name
-    bias = m.get("c")
     return (
-        op.constant(rounded(m, weight, held, "weight"), hint=name, dtype=dtype),
-        op.constant(
-            rounded(m, offset, held, "bias"),
-            hint=bias.name if bias is not None else f"{name}_bias",
-            dtype=dtype,
-        ),
+        rounded_constant(op, m, weight, "w", "weight", m["w"]),
+        rounded_constant(op, m, offset, "w", "bias", m.get("c")),
     )
 
 
@@ -38,7 +33,7 @@ class FoldIntoGemm(Rule):
     def before(
         self, op: Any, a: Any, w: Any, c: Any, scale: Any, bias: Any, mean: Any, var: Any
     ) -> Any:
-        return _normalised(op, op.Gemm(a, w.constant, c.optional), scale, bias, mean, var)
+        return normalised(op, op.Gemm(a, w.constant, c.optional), scale, bias, mean, var)
 
     def after(self, op: Any, m: Match) -> Any:
         m.require(m.opset >= 7, "Gemm before opset 7 broadcasts in another way")
@@ -60,7 +55,7 @@ class FoldIntoMatMul(Rule):
     """``BN(MatMul(A, W))`` of matrices, which becomes a Gemm."""
 
     def before(self, op: Any, a: Any, w: Any, scale: Any, bias: Any, mean: Any, var: Any) -> Any:
-        return _normalised(op, op.MatMul(a, w.constant), scale, bias, mean, var)
+        return normalised(op, op.MatMul(a, w.constant), scale, bias, mean, var)
 
     def after(self, op: Any, m: Match) -> Any:
         m.require(m.opset >= 7, "Gemm before opset 7 broadcasts in another way")

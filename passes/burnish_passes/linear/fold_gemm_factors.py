@@ -11,7 +11,8 @@ from burnish.match import Match
 from burnish.passdef import Exactness
 from burnish.rewrite import Rule
 from burnish_passes.constants import no_large_copy
-from burnish_passes.linear.gemm import gemm_takes, other_attributes, rounded_constant
+from burnish_passes.linear.gemm import gemm_takes, other_attributes
+from burnish_passes.linear.weights import rounded_constant
 
 
 class FoldGemmFactors(Rule):

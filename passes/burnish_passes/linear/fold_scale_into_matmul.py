@@ -13,7 +13,7 @@ from burnish.passdef import Exactness
 from burnish.rewrite import Rule, RuleSet
 from burnish_passes.constants import held_shape, no_large_copy, not_larger
 from burnish_passes.linear.affine import sole_axis
-from burnish_passes.linear.gemm import rounded_constant
+from burnish_passes.linear.weights import rounded_constant
 
 
 def _factor(m: Match, rank: int, axis: int, size: int) -> Array:

@@ -13,6 +13,7 @@ from burnish_passes.linear.weights import (
     batch_norm_affine,
     constant_or_absent,
     emit_conv,
+    normalised,
     out_channels,
     scaled_kernel,
 )
@@ -57,9 +58,7 @@ class FuseConvBatchNorm(Rule):
         self, op: Any, x: Any, w: Any, b: Any, scale: Any, bias: Any, mean: Any, var: Any
     ) -> Any:
         conv = op.either("Conv", "ConvTranspose")(x, w.constant, b.optional, _name="conv")
-        return op.BatchNormalization(
-            conv, scale.constant, bias.constant, mean.constant, var.constant
-        )
+        return normalised(op, conv, scale, bias, mean, var)
 
     def after(self, op: Any, m: Match) -> Any:
         conv, kernel = m.node("conv"), m.const("w")

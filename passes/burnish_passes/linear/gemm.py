@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
-from burnish.ir import Array, Attr, DataType, Node, Value
+from burnish.ir import Array, Attr, DataType, Node
 from burnish.match import Match
 from burnish.symbolic import Dim
 from burnish_passes.constants import not_larger
-from burnish_passes.linear.weights import rounded
 
-__all__ = ["added_up", "fits_product", "gemm_takes", "other_attributes", "rounded_constant"]
+__all__ = ["added_up", "fits_product", "gemm_takes", "other_attributes"]
 
 _GEMM_TYPES = frozenset({DataType.FLOAT, DataType.DOUBLE, DataType.FLOAT16})
 
@@ -41,22 +39,3 @@ def added_up(m: Match, *parts: Array) -> Array:
 def other_attributes(node: Node, *replaced: str) -> list[Attr]:
     """The attributes of ``node`` without those that are given anew."""
     return [attr for name, attr in node.attributes.items() if name not in replaced]
-
-
-def rounded_constant(
-    op: Any, m: Match, exact: Array, like: str, what: str, old: Value | None = None
-) -> Value:
-    """A new constant in the type of constant variable ``like``, rounded once.
-
-    Args:
-        op: the builder.
-        m: the match.
-        exact: its elements in float64.
-        like: the constant variable whose type it gets.
-        what: how a remark calls it: ``weight`` or ``bias``.
-        old: the constant it replaces, whose name it takes.
-    """
-    name = old.name if old is not None and old.name else f"{m[like].name}_{what}"
-    narrow = rounded(m, exact, m.const(like), what)
-    made: Value = op.constant(narrow, hint=name, dtype=m.dtype(like))
-    return made

@@ -12,8 +12,8 @@ from burnish.match import Match
 from burnish.passdef import Exactness
 from burnish.rewrite import Rule, RuleSet
 from burnish_passes.constants import held_shape
-from burnish_passes.linear.gemm import added_up, other_attributes, rounded_constant
-from burnish_passes.linear.weights import constant_or_absent
+from burnish_passes.linear.gemm import added_up, other_attributes
+from burnish_passes.linear.weights import constant_or_absent, rounded_constant
 
 _LARGEST = 2**33
 """Multiplications that are still worth doing at compile time (seconds)."""

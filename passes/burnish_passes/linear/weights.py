@@ -14,11 +14,18 @@ __all__ = [
     "constant_or_absent",
     "emit_conv",
     "norm_affine",
+    "normalised",
     "out_channels",
     "rounded",
+    "rounded_constant",
     "scaled_kernel",
     "smallest_normal",
 ]
+
+
+def normalised(op: Any, x: Any, scale: Any, bias: Any, mean: Any, var: Any) -> Any:
+    """The pattern of a BatchNormalization of ``x`` whose parameters are all constants."""
+    return op.BatchNormalization(x, scale.constant, bias.constant, mean.constant, var.constant)
 
 
 def batch_norm_affine(m: Match) -> tuple[Array, Array]:
@@ -118,6 +125,25 @@ def smallest_normal(dtype: np.dtype[Any]) -> float:
     if dtype.kind != "f":
         return 2.0**-126  # bfloat16, of which numpy knows nothing, has the exponents of float32
     return float(np.finfo(dtype).tiny)
+
+
+def rounded_constant(
+    op: Any, m: Match, exact: Array, like: str, what: str, old: Value | None = None
+) -> Value:
+    """A new constant in the type of constant variable ``like``, rounded once.
+
+    Args:
+        op: the builder.
+        m: the match.
+        exact: its elements in float64.
+        like: the constant variable whose type it gets.
+        what: how a remark calls it: ``weight`` or ``bias``.
+        old: the constant it replaces, whose name it takes.
+    """
+    name = old.name if old is not None and old.name else f"{m[like].name}_{what}"
+    narrow = rounded(m, exact, m.const(like), what)
+    made: Value = op.constant(narrow, hint=name, dtype=m.dtype(like))
+    return made
 
 
 def emit_conv(op: Any, m: Match, kernel: Array | None, bias: Array) -> Value:

@@ -15,7 +15,7 @@ from typing import Final, Literal, TypeAlias
 
 from burnish.ir import Graph, Node, Scope, Value, attribute, constant, nested_graphs
 from burnish.match import refers_to_parameter
-from burnish.shapes import Shapes
+from burnish.shapes import REDUCTIONS, Shapes
 from burnish.symbolic import Dim, Expr, is_nonnegative, product
 from burnish_passes.movement.layouts import (
     Anchor,
@@ -27,7 +27,7 @@ from burnish_passes.movement.layouts import (
     permutation,
 )
 from burnish_passes.movement.layouts_elementwise import ELEMENTWISE
-from burnish_passes.movement.layouts_reshaping import REDUCTIONS, RESHAPING
+from burnish_passes.movement.layouts_reshaping import RESHAPING
 from burnish_passes.movement.minimum_cut import Budget, Network
 
 __all__ = ["Cost", "Region", "is_transpose"]

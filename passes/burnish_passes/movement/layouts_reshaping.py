@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from burnish.ir import Value, attribute
+from burnish.shapes import REDUCTIONS
 from burnish.symbolic import Dim, known_equal, product
 from burnish_passes.movement.layouts import (
     Anchor,
@@ -24,7 +25,7 @@ from burnish_passes.movement.layouts_elementwise import Handler
 from burnish_passes.movement.views import expressible
 from burnish_passes.proofs import has_static_contents, whole_axes
 
-__all__ = ["REDUCTIONS", "RESHAPING"]
+__all__ = ["RESHAPING"]
 
 
 def _produced(value: Value | None) -> Perm | None:
@@ -276,12 +277,6 @@ def _reshape(view: View, anchor: Anchor) -> Relayout | None:
         constants={1: np.array(sizes, dtype=np.int64)},
     )
 
-
-_REDUCTIONS: Final = (
-    "ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd "
-    "ReduceSum ReduceSumSquare"
-)
-REDUCTIONS: Final = frozenset(_REDUCTIONS.split())
 
 RESHAPING: Final[Mapping[str, Handler]] = MappingProxyType(
     {

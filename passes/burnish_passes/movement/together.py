@@ -5,16 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from burnish.graph import (
-    SOURCES,
-    Placement,
-    invalid_at_opset,
-    remove_unread,
-    replace_value,
-    sources_of,
-    why_not_replaceable,
-)
-from burnish.ir import Graph, Node, Value
+from burnish.graph import remove_unread, replace_value, why_not_emitted, why_not_replaceable
+from burnish.ir import Node, Value
 from burnish.match import Declined, Match, Mismatch, refers_to_parameter
 from burnish.rewrite import Builder
 
@@ -52,34 +44,18 @@ def replace_together(
     if not m.ctx.applies(name, m.root):
         op.discard()
         return False
-    _commit(m, op, old, pairs)
+    op.insert(old[0], old, old[0].outputs[0])
+    made = set(op.nodes)
+    for was, becomes in pairs:
+        replace_value(was, becomes, fresh=becomes.producer() in made)
+    remove_unread(reversed(old))
     return True
 
 
 def _check(m: Match, op: Builder, pairs: Sequence[tuple[Value, Value]]) -> None:
     for node in op.nodes:
-        why = invalid_at_opset(node, m.scope.opsets)
+        why = why_not_emitted(node, m.scope.opsets, m.ctx.target)
         m.require(why is None, why or "")
     for was, becomes in pairs:
         why = why_not_replaceable(was, becomes, m.ctx.shapes)
         m.require(why is None, why or "")
-
-
-def _commit(
-    m: Match, op: Builder, old: Sequence[Node], pairs: Sequence[tuple[Value, Value]]
-) -> None:
-    graph = m.root.graph
-    assert isinstance(graph, Graph)
-    sources = tuple(dict.fromkeys(source for node in old for source in sources_of(node)))
-    placement = Placement(m.scope)
-    for value in op.constants:
-        graph.register_initializer(value)
-    for node in op.nodes:
-        node.meta[SOURCES] = sources
-        node.version = None
-        placement.name_outputs(node, old[0].outputs[0], m.ctx.names)
-    graph.insert_before(old[0], op.nodes)
-    made = set(op.nodes)
-    for was, becomes in pairs:
-        replace_value(was, becomes, fresh=becomes.producer() in made)
-    remove_unread(reversed(old))

@@ -17,10 +17,12 @@ PASS = "fuse-attention"
 CLEAN = f"fixpoint[{PASS}, compose-transposes, eliminate-identity, remove-dead-code]"
 
 
-def _model(body: str, *, inputs: str = "", dims: str = "2,4,3,8") -> str:
+def _model(body: str, *, inputs: str = "", dims: str = "2,4,3,8", result: str = "") -> str:
+    """A graph of ``q``, ``k`` and ``v``; ``dims`` are those of ``q``, ``result`` those of ``y``."""
     batch, heads, length, size = dims.split(",")
+    result = result or f"{batch},{heads},{length},6"
     return f"""agraph (float[{dims}] q, float[{batch},{heads},5,{size}] k,
-            float[{batch},{heads},5,6] v{inputs}) => (float[{batch},{heads},{length},6] y)
+            float[{batch},{heads},5,6] v{inputs}) => (float[{result}] y)
         <float s = {{0.5}}, float two = {{2.0}}, float zero = {{0.0}}, float far = {{-1e9}},
          float none = {{-inf}}, float lowest = {{-3.4028234663852886e38}},
          float vector = {{1.0}}> {{
@@ -79,18 +81,22 @@ def test_a_mask_whose_columns_are_not_known_is_repeated_to_be_sure() -> None:
     assert ops(done.model) == ["Expand", "Attention"]
 
 
-def test_a_mask_larger_than_the_scores_is_left() -> None:
+@pytest.mark.parametrize(
+    ("mask", "queries"),
+    [("1,4,3,5", "2,4,1,8"), ("2,1,1,5", "1,4,3,8")],
+    ids=["more rows", "more batches"],
+)
+def test_a_mask_larger_than_the_scores_is_left(mask: str, queries: str) -> None:
     """The sum would have more rows, or more batches, than there are queries."""
-    for shape, dims in (("1,4,3,5", "2,4,1,8"), ("2,1,1,5", "1,4,3,8")):
-        text = _model(
-            _attention(PLAIN + "m = Add(mask, a)"), inputs=f", float[{shape}] mask", dims=dims
-        ).replace(") => (float[", ") => (float[A,B,C,D] y, float[")
-        text = text.replace("float[A,B,C,D] y, float[", "float[").replace(
-            f"float[{dims[:5]},6] y", "float[A,B,C,D] y"
-        )
-        done = optimize(parse_model(text, opset=23), passes=PASS)
-        assert "Attention" not in ops(done.model)
-        assert "the mask may be larger than the scores" in reasons(done.records)
+    text = _model(
+        _attention(PLAIN + "m = Add(mask, a)"),
+        inputs=f", float[{mask}] mask",
+        dims=queries,
+        result="2,4,3,6",
+    )
+    model, records = run_passes(text, PASS, opset=23)
+    assert "Attention" not in ops(model)
+    assert "the mask may be larger than the scores" in reasons(records)
 
 
 def test_a_mask_of_one_row_is_repeated_for_a_length_known_later() -> None:

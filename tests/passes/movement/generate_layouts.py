@@ -10,6 +10,8 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
+from burnish.ir import Array
+
 Tensor = tuple[str, tuple[int, ...]]
 """A float value: its name and shape."""
 LARGEST = 3000
@@ -34,7 +36,7 @@ class Layouts:
         self.count += 1
         return f"v{self.count}"
 
-    def constant(self, array: np.ndarray) -> str:  # type: ignore[type-arg]
+    def constant(self, array: Array) -> str:
         name = f"c{self.name()}"
         self.constants.append(numpy_helper.from_array(array, name))
         return name
@@ -284,7 +286,7 @@ MAKERS: tuple[Callable[[Layouts], None], ...] = (
 )
 
 
-def model(draw: random.Random) -> tuple[onnx.ModelProto, dict[str, np.ndarray]]:  # type: ignore[type-arg]
+def model(draw: random.Random) -> tuple[onnx.ModelProto, dict[str, Array]]:
     """A model and inputs for it."""
     b = Layouts(draw)
     inputs, feeds = [], {}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import onnx
 
@@ -34,17 +35,20 @@ from burnish.passdef import Exactness
 from burnish.pipeline import PassRecord, Pipeline
 from burnish.provenance import node_sources, source_entry, weight_files
 from burnish.registry import backend, presets
+from burnish.samples import Samples, check_samples
 from burnish.saving import save
 from burnish.shapes import Shapes
-from burnish.stages import Progress, Stages
+from burnish.stages import Progress, Stages, Watcher
 from burnish.target import Target
 from burnish.verify import Verdict
 from burnish.verify import verify as compare
-from burnish.verify.samples import Samples, check_samples
 from burnish.views.history import History
 from burnish.views.report import diff_files, records_json
 
-__all__ = ["Optimized", "Progress", "Source", "compile", "optimize", "pipeline_of"]
+if TYPE_CHECKING:
+    from burnish.calibration import Calibration
+
+__all__ = ["Optimized", "Progress", "Source", "allowed", "compile", "optimize", "pipeline_of"]
 
 Source: TypeAlias = "str | os.PathLike[str] | bytes | onnx.ModelProto | Model"
 
@@ -58,12 +62,14 @@ class Optimized:
         records: one for each pass run, in order.
         pipeline: what was run.
         opening: all that stood in the source, where it was asked for.
+        trace: what the watch saw, where there was one.
     """
 
     model: Model
     records: tuple[PassRecord, ...]
     pipeline: Pipeline
     opening: Diff | None = None
+    trace: Sequence[Mapping[str, Any]] | None = None
 
     def __iter__(self) -> Iterator[Any]:
         return iter((self.model, self.records))
@@ -100,6 +106,9 @@ def optimize(
     stop_after: int | None = None,
     record: bool = True,
     opening: bool = False,
+    first: int | None = None,
+    watch: Watcher | None = None,
+    calibration: Calibration | None = None,
     progress: Progress | None = None,
 ) -> Optimized:
     """Read a model and run a pipeline over it.
@@ -114,24 +123,33 @@ def optimize(
         stop_after: make at most this many rewrites (for bisecting).
         record: whether to observe diffs and figures.
         opening: whether to write down what stands in the source, for a :class:`History`.
+        first: run so many passes only; None is all of them.
+        watch: looks at the model after each pass, see :func:`burnish.trace.watch_passes`.
+        calibration: data for passes that need some.
         progress: told of each stage and each pass.
 
     Raises:
-        InputError: when the source, a name or the pipeline does not fit, or when a pass is less
-            exact than allowed.
+        InputError: when the source, a name, the calibration data or the pipeline does not fit, or
+            when a pass is less exact than allowed.
         PassError: when a pass fails.
     """
     target = target or Target()
     stages = Stages(progress)
-    pipeline = _allowed(pipeline_of(passes, target), allow)
+    pipeline = allowed(pipeline_of(passes, target), allow)
     with without_collection():
         with stages("load"):
             model = load(source, input_shapes=input_shapes or {}, dims=dims or {})
+            if calibration is not None:
+                calibration.bind(model)
         with stages("optimize"):
             stood = Recorder(model).opening() if opening else None
-            steps = pipeline.run(model, target, stop_after=stop_after, record=record)
-            records = stages.follow(steps)
-    return Optimized(model, records, pipeline, stood)
+            watching = watch(load(model)) if watch else None
+            steps = pipeline.run(
+                model, target, stop_after=stop_after, record=record, calibration=calibration
+            )
+            records = stages.follow(itertools.islice(steps, first), model, watching)
+    trace = watching.rows() if watching else None
+    return Optimized(model, records, pipeline, stood, trace)
 
 
 def compile(
@@ -148,6 +166,8 @@ def compile(
     dims: Mapping[str, int] | None = None,
     stop_after: int | None = None,
     keep_going: bool = False,
+    watch: Watcher | None = None,
+    calibration: Calibration | None = None,
     progress: Progress | None = None,
 ) -> Artifact:
     """Optimize a model, check that it answers as before, build it, and write down how.
@@ -160,12 +180,14 @@ def compile(
         passes: pipeline text, a level ``O0`` to ``O3``, or a pipeline; None is ``O2``.
         allow: the weakest promise any pass may make.
         verify: whether to compare the answers of source and result.
-        samples: inputs to compare on, see :func:`burnish.verify.samples.read_samples`; None: seeded ones.
+        samples: inputs to compare on, see :func:`burnish.samples.read_samples`; None: seeded ones.
         seeds: one seeded sample each.
         input_shapes: shapes to bind, by input name.
         dims: sizes to bind, by symbolic dimension name.
         stop_after: make at most this many rewrites (for bisecting).
         keep_going: write the artifact even when its answers differ; its manifest says so.
+        watch: looks at the model after each pass, see :func:`burnish.trace.watch_passes`.
+        calibration: data for passes that need some; its first sample is read before work begins.
         progress: told of each stage and each pass.
 
     Raises:
@@ -183,16 +205,20 @@ def compile(
     if missing:
         raise BuildError("it cannot be built for here", where=f"target {target}", mend=missing)
     stages = Stages(progress)
-    pipeline = _allowed(pipeline_of(passes, target), allow)
+    pipeline = allowed(pipeline_of(passes, target), allow)
     bound: dict[str, Any] = {"input_shapes": input_shapes or {}, "dims": dims or {}}
     with stages("load"):
         model = load(source, **bound)
         check_not_source(written, weight_files(model).values())
         notes = check_samples(samples, model) if verify else ()
         origin = source_entry(source, model)
+        if calibration is not None:
+            calibration.bind(model)
     with stages("optimize"), without_collection():
         opening = Recorder(model).opening()
-        records = stages.follow(pipeline.run(model, target, stop_after=stop_after))
+        steps = pipeline.run(model, target, stop_after=stop_after, calibration=calibration)
+        watching = watch(load(model)) if watch else None
+        records = stages.follow(steps, model, watching)
     before = records[0].before if records else measure(model, Shapes(model))
     verdict = None
     if verify:
@@ -204,6 +230,8 @@ def compile(
         if not verdict.ok and not keep_going:
             raise _not_equal(verdict, origin["name"])
     asked = {"allow": allow.name.lower(), **bound, "stop_after": stop_after}
+    if calibration is not None:
+        asked["calibration"] = calibration.json()
     manifest = _manifest(origin, model, target, pipeline, asked, before, records, verdict)
     with stages("write"):
         if alone:
@@ -212,7 +240,12 @@ def compile(
             return Artifact(path, replace(manifest, files=files))
         _check(builder.check(model, target), target)
         history = History.of(
-            opening, records, model=origin["name"], target=str(target), pipeline=str(pipeline)
+            opening,
+            records,
+            model=origin["name"],
+            target=str(target),
+            pipeline=str(pipeline),
+            trace=watching.rows() if watching else None,
         )
         return write_artifact(
             path,
@@ -238,7 +271,12 @@ def _destination(out: str | os.PathLike[str], source: Source) -> tuple[Path, lis
     return path, written
 
 
-def _allowed(pipeline: Pipeline, allow: Exactness) -> Pipeline:
+def allowed(pipeline: Pipeline, allow: Exactness) -> Pipeline:
+    """``pipeline``, when every pass of it is as exact as ``allow`` or more.
+
+    Raises:
+        InputError: when one is less exact.
+    """
     for item in pipeline.flat():
         if item.exactness > allow:
             raise InputError(

@@ -7,11 +7,12 @@ hand out. Then ``onnx.reference`` answers, and :attr:`Evaluator.fallback` says w
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import re
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -19,11 +20,19 @@ import numpy as np
 import onnx
 
 from burnish.errors import ExecutionError, InputError, MissingDependency
-from burnish.ir import Array, Model
+from burnish.ir import Array, DataType, Model
 from burnish.saving import save, to_proto
 from burnish.serial.tokens import tensor_over
 
-__all__ = ["FLOAT_ACTIVATIONS", "Engine", "Evaluator", "Feeds", "Runnable", "run_model"]
+__all__ = [
+    "FLOAT_ACTIVATIONS",
+    "Engine",
+    "Evaluator",
+    "Feeds",
+    "Runnable",
+    "run_model",
+    "runnables",
+]
 
 Engine: TypeAlias = Literal["auto", "ort", "reference"]
 Runnable: TypeAlias = "onnx.ModelProto | bytes | str | os.PathLike[str] | Model"
@@ -32,6 +41,7 @@ Feeds: TypeAlias = Mapping[str, Any]
 
 # A proto and its serialized copy must fit in 2 GB; beyond this the model goes through a file.
 _IN_MEMORY_BYTES = 1 << 30
+_SMALL_BYTES = 16 << 20
 FLOAT_ACTIVATIONS = "session.qdq_matmulnbits_accuracy_level"
 """With 1, products with weights stored as integers are computed in float32. Left to itself, ONNX
 Runtime 1.31 rounds the activations to 8 bits there, which moves results by 0.3 to 0.7 %."""
@@ -63,6 +73,30 @@ def run_model(
     """Run ``model`` once; see :class:`Evaluator` for the arguments and the errors."""
     evaluator = Evaluator(model, optimize=optimize, outputs=outputs, engine=engine, threads=threads)
     return evaluator.run(feeds)
+
+
+@contextlib.contextmanager
+def runnables(*models: Model) -> Iterator[tuple[Runnable, ...]]:
+    """The models made ready to be run again and again: small ones as protos, others in files.
+
+    A session takes weights from a file without copies; from a proto it takes two of them.
+    """
+    with tempfile.TemporaryDirectory(prefix="burnish-") as folder:
+        yield tuple(
+            _ready(model, Path(folder, f"{index}.onnx")) for index, model in enumerate(models)
+        )
+
+
+def _ready(model: Model, path: Path) -> Runnable:
+    if _weight_bytes(model) <= _SMALL_BYTES:
+        return to_proto(model)
+    save(model, path, external_threshold=0)
+    return path
+
+
+def _weight_bytes(model: Model) -> int:
+    held = (value.const_value for value in model.graph.initializers.values())
+    return sum(item.nbytes for item in held if item is not None and item.dtype != DataType.STRING)
 
 
 class Evaluator:
@@ -131,12 +165,7 @@ class Evaluator:
 
     def _runnable(self, model: Runnable) -> onnx.ModelProto | bytes | Path:
         if isinstance(model, Model):
-            weights = sum(
-                value.const_value.nbytes
-                for value in model.graph.initializers.values()
-                if value.const_value is not None and value.const_value.dtype.name != "STRING"
-            )
-            if weights < _IN_MEMORY_BYTES:
+            if _weight_bytes(model) < _IN_MEMORY_BYTES:
                 return to_proto(model)
             self._folder = tempfile.TemporaryDirectory(prefix="burnish-")
             save(model, path := Path(self._folder.name, "model.onnx"), external_threshold=0)

@@ -4,16 +4,31 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
+from burnish.ir import Model
 from burnish.pipeline import PassRecord
 
-__all__ = ["Progress", "Stages"]
+__all__ = ["Progress", "Stages", "Watch", "Watcher"]
 
 Progress: TypeAlias = Callable[[str | PassRecord], None]
 """Told the name of each stage as it begins, and the record of each pass as it ends."""
+
+
+class Watch(Protocol):
+    """Looks at a model after each pass that changed it."""
+
+    def see(self, record: PassRecord, model: Model) -> None:
+        """The model as it stands after the pass of ``record``."""
+
+    def rows(self) -> Sequence[Mapping[str, Any]]:
+        """What was seen, as a history's trace."""
+
+
+Watcher: TypeAlias = Callable[[Model], Watch]
+"""Makes a watch from the source: a copy of it, which stays as it is."""
 
 
 @dataclass
@@ -39,14 +54,18 @@ class Stages:
         yield
         self.seconds[name] = time.perf_counter() - start
 
-    def follow(self, records: Iterable[PassRecord]) -> tuple[PassRecord, ...]:
-        """Collect records, telling each as it comes."""
+    def follow(
+        self, records: Iterable[PassRecord], model: Model, watch: Watch | None = None
+    ) -> tuple[PassRecord, ...]:
+        """Collect the records of a run over ``model``, telling each as it comes."""
         found: list[PassRecord] = []
         for entry in records:
             found.append(entry)
             self.passes.append({"spec": entry.spec, "seconds": entry.seconds})
             if self.progress is not None:
                 self.progress(entry)
+            if watch is not None and entry.diff:
+                watch.see(entry, model)
         return tuple(found)
 
     def json(self) -> dict[str, Any]:

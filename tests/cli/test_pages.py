@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -39,6 +40,20 @@ def test_a_live_run_becomes_a_page(run: Command, model: Path, tmp_path: Path) ->
     done = run("diff", model, "--html", page)
     assert (done.code, done.out.strip()) == (0, str(page))
     assert "fuse-conv-batch-norm" in page.read_text()
+
+
+def test_a_page_holds_how_far_each_pass_moved_the_outputs(
+    run: Command, model: Path, tmp_path: Path
+) -> None:
+    page = tmp_path / "run.html"
+    assert run("diff", model, "--html", page, "--each-pass").code == 0
+    assert '"max_abs"' in page.read_text()
+    assert run("diff", model, "--each-pass").code == 2
+    assert run("compile", model, "-o", tmp_path / "traced", "--each-pass", "-q").code == 0
+    held = json.loads((tmp_path / "traced/history.json").read_text())
+    changed = [step["index"] for step in held["passes"] if step["hunks"]]
+    assert [row["index"] for row in held["trace"]] == changed
+    assert all(row["ok"] for row in held["trace"])
 
 
 @pytest.mark.parametrize(

@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from burnish.errors import ExecutionError, InputError
 from burnish.loading import load
 from burnish.passdef import Exactness
+from burnish.samples import make_inputs
 from burnish.saving import to_proto
 from burnish.text import parse_model
 from burnish.verify import _Answers, _Judge, random_outputs, verify
 from burnish.verify.compare import Tolerance, compare, measure
-from burnish.verify.samples import make_inputs
 
 HEAD = '<ir_version: 10, opset_import: ["" : 20]>'
 BITWISE, FLOAT, LOSSY = (

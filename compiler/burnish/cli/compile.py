@@ -38,6 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_pipeline_options(parser)
     add_sample_options(parser)
+    parser.add_argument(
+        "--each-pass", action="store_true", help="measure how far each pass moves the outputs"
+    )
     parser.add_argument("--no-verify", action="store_true", help="do not compare the answers")
     parser.add_argument(
         "--keep-going", action="store_true", help="write it even when its answers differ"
@@ -47,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, screen: Screen) -> int:
     """Compile; 1 when the answers differ."""
     from burnish.driver import compile
+    from burnish.trace import watch_passes
     from burnish.views.report import summary_lines
 
     records: list[PassRecord] = []
@@ -59,6 +63,7 @@ def run(arguments: argparse.Namespace, screen: Screen) -> int:
                 screen.say(f"  {line}")
         screen.progress(news)
 
+    samples = sample_keywords(arguments)
     try:
         artifact = compile(
             arguments.model,
@@ -66,8 +71,9 @@ def run(arguments: argparse.Namespace, screen: Screen) -> int:
             verify=not arguments.no_verify,
             keep_going=arguments.keep_going,
             progress=progress,
+            watch=watch_passes(**samples) if arguments.each_pass else None,
             **pipeline_keywords(arguments),
-            **sample_keywords(arguments),
+            **samples,
         )
     except VerificationFailed as error:
         if arguments.json:

@@ -15,12 +15,15 @@ from burnish.errors import InputError
 if TYPE_CHECKING:
     from burnish.driver import Optimized
     from burnish.pipeline import PassRecord
+    from burnish.stages import Watcher
+    from burnish.views.history import History
 
 SUMMARY = "show what each pass changes in a model, or what differs between two models or two runs"
 EXAMPLES = (
     "model.onnx -O2",
     "model.onnx --only fold-constants --node conv1",
     "before.onnx after.onnx",
+    "before.onnx after.onnx --only weights",
     "yesterday/ today/",
 )
 
@@ -30,16 +33,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help="an .onnx file, or an artifact")
     parser.add_argument("other", metavar="OTHER", nargs="?", help="a second one to compare with")
     add_pipeline_options(parser)
-    group = parser.add_argument_group("what to show (of one model)")
-    group.add_argument("--only", metavar="PASS", help="this pass only")
+    group = parser.add_argument_group("what to show")
+    group.add_argument(
+        "--only",
+        metavar="NAME",
+        help="this pass only; of two files this part: header, interface, weights, nodes, shapes,"
+        " functions",
+    )
     group.add_argument("--node", metavar="NAME", help="lines that name this node or value only")
+    group.add_argument(
+        "--ignore-names",
+        action="store_true",
+        help="of two files: pair inputs and outputs by place, whatever their names",
+    )
     group.add_argument("--figures", action="store_true", help="figures of each pass, no lines")
     group.add_argument("--html", metavar="PAGE.html", help="write a page for a browser instead")
+    group.add_argument(
+        "--each-pass",
+        action="store_true",
+        help="with --html: how far each pass moves the outputs, too",
+    )
+    group.add_argument(
+        "--pictures", metavar="DIR", help="also draw the passes and operators (burnish[plot])"
+    )
 
 
 def run(arguments: argparse.Namespace, screen: Screen) -> int:
     """Show differences; for two files or artifacts 0 when there is none and 1 otherwise."""
-    if arguments.other and all(map(os.path.isdir, (arguments.model, arguments.other))):
+    if arguments.other and arguments.pictures:
+        raise InputError("--pictures shows one model's passes", mend="leave it out, or OTHER")
+    runs = arguments.other and all(map(os.path.isdir, (arguments.model, arguments.other)))
+    if arguments.ignore_names and (runs or not arguments.other):
+        raise InputError("--ignore-names compares two files", mend="leave it out")
+    if runs:
         return _runs(arguments, screen)
     return _two(arguments, screen) if arguments.other else _one(arguments, screen)
 
@@ -65,32 +91,64 @@ def _runs(arguments: argparse.Namespace, screen: Screen) -> int:
 def _two(arguments: argparse.Namespace, screen: Screen) -> int:
     from burnish.loading import load
     from burnish.modeldiff import diff_models
-    from burnish.views.report import diff_json, diff_lines
 
-    if arguments.only or arguments.figures or arguments.passes or arguments.level:
+    if arguments.figures or arguments.passes or arguments.level:
         raise InputError(
             "options of a pipeline do not go with two files", mend="leave them out, or OTHER"
         )
+    if arguments.html:
+        raise InputError("a page shows one model or artifact", where="--html", mend="use --json")
+    if arguments.only:
+        _check_part(arguments.only)
     bound = shape_keywords(arguments)
-    found = diff_models(load(arguments.model, **bound), load(arguments.other, **bound))
+    models = [load(path, **bound) for path in (arguments.model, arguments.other)]
+    whole = diff_models(*models, ignore_names=arguments.ignore_names)
+    found = whole.restrict(part=arguments.only, name=arguments.node)
     if arguments.json:
-        held = {"same": found.same, "moved": found.moved, **diff_json(found)}
-        screen.json({"equal": not found, **held})
+        screen.json(found.json(every=False))
     else:
-        screen.diff(diff_lines(found, arguments.node))
-    screen.say(found.summary())
+        screen.diff(found.lines)
+    for note in found.notes:
+        screen.say(f"note: {note}")
+    screen.say(whole.summary())
     return 1 if found else 0
+
+
+def _check_part(name: str) -> None:
+    from burnish.modeldiff.findings import PARTS
+
+    if name not in PARTS:
+        raise InputError(
+            f"two models have no part '{name}'",
+            where="--only",
+            mend=f"choose from: {', '.join(PARTS)}",
+        )
 
 
 def _one(arguments: argparse.Namespace, screen: Screen) -> int:
     from burnish.driver import optimize
+    from burnish.views.pictures import check_pictures, write_pictures
     from burnish.views.report import summary_lines
 
     if arguments.only:
         _check_pass(arguments.only)
     page = check_page(arguments.html, [arguments.model]) if arguments.html else None
+    if arguments.each_pass and page is None:
+        mend = "see: burnish verify MODEL --each-pass"
+        raise InputError("--each-pass goes with --html only", mend=mend)
+    if arguments.pictures:
+        check_pictures(arguments.pictures)
     screen.progress("load")
-    done = optimize(arguments.model, opening=page is not None, **pipeline_keywords(arguments))
+    wanted = page is not None or arguments.pictures is not None
+    done = optimize(
+        arguments.model,
+        opening=wanted,
+        watch=_watch() if arguments.each_pass else None,
+        **pipeline_keywords(arguments),
+    )
+    if arguments.pictures:
+        for picture in write_pictures(_history(done, arguments), arguments.pictures):
+            screen.say(f"drawn: {picture}")
     if page is not None:
         write_page(page, _page(done, arguments))
         screen.result(str(page))
@@ -105,22 +163,34 @@ def _one(arguments: argparse.Namespace, screen: Screen) -> int:
     return 0
 
 
+def _watch() -> Watcher:
+    from burnish.trace import watch_passes
+
+    return watch_passes()
+
+
 def _page(done: Optimized, arguments: argparse.Namespace) -> str:
+    from burnish.views.page import render_page
+
+    history = _history(done, arguments)
+    seconds = {record.index: record.seconds for record in done.records}
+    return render_page(history, title=f"{history.model} for {history.target}", seconds=seconds)
+
+
+def _history(done: Optimized, arguments: argparse.Namespace) -> History:
     from pathlib import Path
 
     from burnish.views.history import History
-    from burnish.views.page import render_page
 
     assert done.opening is not None
-    history = History.of(
+    return History.of(
         done.opening,
         done.records,
         model=Path(arguments.model).name,
         target=arguments.target,
         pipeline=str(done.pipeline),
+        trace=done.trace,
     )
-    seconds = {record.index: record.seconds for record in done.records}
-    return render_page(history, title=f"{history.model} for {history.target}", seconds=seconds)
 
 
 def _check_pass(name: str) -> None:

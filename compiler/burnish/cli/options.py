@@ -12,6 +12,7 @@ __all__ = [
     "add_pipeline_options",
     "add_sample_options",
     "add_shape_options",
+    "count",
     "pipeline_keywords",
     "sample_keywords",
     "shape_keywords",
@@ -34,7 +35,7 @@ def add_pipeline_options(parser: argparse.ArgumentParser) -> None:
         "--allow", choices=_EXACTNESS, default="float", help="weakest promise (default: float)"
     )
     group.add_argument(
-        "--stop-after", metavar="N", type=_count, help="make at most N rewrites (for bisecting)"
+        "--stop-after", metavar="N", type=count, help="make at most N rewrites (for bisecting)"
     )
     add_shape_options(parser)
 
@@ -63,7 +64,7 @@ def add_sample_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--seed",
         metavar="N",
-        type=_count,
+        type=count,
         action="append",
         help="seed of a sample (default: 0 and 1)",
     )
@@ -118,14 +119,19 @@ def _size_text(size: int | tuple[int, ...]) -> str:
     return str(size) if isinstance(size, int) else ",".join(map(str, size)) or "a scalar"
 
 
-def _count(text: str) -> int:
+def count(text: str) -> int:
+    """A number that is 0 or more, as the type of an option.
+
+    Raises:
+        argparse.ArgumentTypeError: when it is not.
+    """
     try:
-        count = int(text)
+        found = int(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"'{text}' is not a whole number") from None
-    if count < 0:
+    if found < 0:
         raise argparse.ArgumentTypeError("N cannot be negative")
-    return count
+    return found
 
 
 def _shape(text: str) -> tuple[str, tuple[int, ...]]:

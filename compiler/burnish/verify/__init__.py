@@ -12,7 +12,7 @@ source is.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, TypeAlias
@@ -20,14 +20,15 @@ from typing import Any, TypeAlias
 import numpy as np
 import onnx
 
-from burnish.errors import BurnishError, ExecutionError, InputError
+from burnish.errors import ExecutionError, InputError
 from burnish.evaluate import Engine, Evaluator
-from burnish.ir import DataType, Model, attribute, scopes
+from burnish.ir import Model
 from burnish.loading import load
 from burnish.passdef import Exactness
-from burnish.verify.compare import Distance, Tolerance, compare
+from burnish.samples import Samples, make_inputs
+from burnish.verify.compare import Distance, Tolerance, compare, compare_form
+from burnish.verify.feeds import Feeds, holds_half
 from burnish.verify.randomness import random_outputs
-from burnish.verify.samples import Samples, candidate_sizes, make_inputs, read_samples
 from burnish.verify.verdict import OutputVerdict, Verdict
 
 __all__ = ["OutputVerdict", "Verdict", "make_inputs", "random_outputs", "verify"]
@@ -56,7 +57,7 @@ def verify(
         source: the model to be faithful to.
         result: the model in question.
         exactness: the weakest promise of the passes between them.
-        samples: inputs to use; see :func:`burnish.verify.samples.read_samples`. Seeded ones by default.
+        samples: inputs to use; see :func:`burnish.samples.read_samples`. Seeded ones by default.
         seeds: one seeded sample each; unused with ``samples``.
         atol: allowed absolute difference, instead of that of ``exactness``.
         rtol: allowed relative difference, instead of that of ``exactness``.
@@ -78,8 +79,8 @@ def verify(
         (result if isinstance(result, str | os.PathLike) else new),
     )
     runs = _Runs(models, engine, threads)
-    feeds = _Feeds(old, runs, samples, seeds, dims)
-    if exactness == Exactness.BITWISE and runs.engine.startswith("onnxruntime") and _is_half(old):
+    feeds = Feeds(old, runs.run_source, samples, seeds, dims)
+    if exactness == Exactness.BITWISE and runs.engine.startswith("onnxruntime") and holds_half(old):
         # It computes float16 in float32 where it lacks a kernel, and rounds only between nodes
         # that it does not join: where the numbers round depends on the graph.
         exactness = Exactness.FLOAT
@@ -214,70 +215,7 @@ class _Runs:
         return list(zip(*found, strict=True))
 
 
-class _Feeds:
-    """The inputs to try: the user's, or seeded ones of the first sizes the source accepts."""
-
-    def __init__(
-        self,
-        model: Model,
-        runs: _Runs,
-        samples: Samples | None,
-        seeds: Iterable[int],
-        dims: Mapping[str, int],
-    ) -> None:
-        self.model = model
-        self.samples = samples
-        self.seeds = list(seeds)
-        self.notes: list[str] = []
-        if samples is None and self.seeds:
-            self.sizes = self._working_sizes(runs, dims)
-
-    def _working_sizes(self, runs: _Runs, dims: Mapping[str, int]) -> dict[str, int]:
-        first: BurnishError | None = None
-        for number, sizes in enumerate(candidate_sizes(self.model, dims)):
-            try:
-                runs.run_source(make_inputs(self.model, self.seeds[0], sizes=sizes))
-            except ExecutionError as error:
-                first = first or error
-                continue
-            if number:
-                said = ", ".join(f"{key}={value}" for key, value in sizes.items() if key)
-                self.notes.append(f"input sizes had to be enlarged: {said}")
-            return sizes
-        assert first is not None
-        raise ExecutionError(
-            f"the source does not run on seeded inputs ({first.what})",
-            where=first.where,
-            mend="give samples it runs on (.npz by input name), or sizes of its dimensions",
-        )
-
-    def __iter__(self) -> Iterator[Mapping[str, Any]]:
-        if self.samples is not None:
-            yield from read_samples(self.samples, self.model)
-            return
-        for seed in self.seeds:
-            yield make_inputs(self.model, seed, sizes=self.sizes)
-
-
 # --- judging
-
-
-def _is_half(model: Model) -> bool:
-    """Whether 16-bit floats occur: among inputs, outputs, weights, or as the type of a Cast."""
-    half = (DataType.FLOAT16, DataType.BFLOAT16)
-    for scope in scopes(model):
-        graph = scope.graph
-        if any(value.dtype in half for value in (*graph.inputs, *graph.outputs)):
-            return True
-        if any(value.dtype in half for value in graph.initializers.values()):
-            return True
-        for node in graph:
-            if node.op_type == "Cast" and attribute(node, "to") in half:
-                return True
-            held = attribute(node, "value") if node.op_type == "Constant" else None
-            if held is not None and held.dtype in half:
-                return True
-    return False
 
 
 class _Judge:
@@ -294,7 +232,7 @@ class _Judge:
     def see(self, answers: _Answers) -> None:
         for name, reference in answers.source.items():
             if name in self.random:
-                self._add(name, _OFF, _compare_form(reference, answers.result[name]), reference)
+                self._add(name, _OFF, compare_form(reference, answers.result[name]), reference)
                 continue
             self.elements += _elements(reference)
             off = compare(reference, answers.result[name], self.tolerance)
@@ -361,15 +299,3 @@ def _elements(answer: Any) -> int:
     if answer.dtype.kind not in "fc":
         return answer.size
     return int(np.count_nonzero(~np.isnan(answer)))
-
-
-def _compare_form(reference: Any, result: Any) -> Distance:
-    """Compare dtype and shape only."""
-    if isinstance(reference, np.ndarray) and isinstance(result, np.ndarray):
-        blank = np.zeros(reference.shape, bool), np.zeros(result.shape, bool)
-        if reference.dtype != result.dtype:
-            what = f"dtype {result.dtype}, expected {reference.dtype}"
-            return Distance(what, excess=float("inf"))
-        return compare(*blank, Tolerance(Exactness.BITWISE))
-    same = type(reference) is type(result)
-    return Distance("" if same else "another kind of value", excess=0.0 if same else float("inf"))

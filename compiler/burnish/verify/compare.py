@@ -32,7 +32,7 @@ import numpy as np
 from burnish.ir import Array, DataType
 from burnish.passdef import Exactness
 
-__all__ = ["Distance", "Tolerance", "compare", "measure"]
+__all__ = ["Distance", "Tolerance", "compare", "compare_form", "measure"]
 
 _FLOAT = {"float64": (1e-10, 1e-12), "float32": (1e-4, 1e-5)}
 _FLOAT |= {"float16": (1e-2, 5e-3), "bfloat16": (5e-2, 2e-2)}
@@ -70,6 +70,20 @@ class Tolerance:
             rtol, atol = _FLOAT.get(_part(dtype).name, _COARSE)
             return f"rtol {rtol:g}, atol {atol:g} of the largest"
         return "1 step" if _is_quantized(dtype) else "equal"
+
+    def for_parts(self, reference: Array) -> Tolerance:
+        """The same bound for parts of ``reference``, which do not show its largest element."""
+        if self.bounded or self.exactness != Exactness.FLOAT or not _is_float(reference.dtype):
+            return self
+        rtol, atol = _FLOAT.get(_part(reference.dtype).name, _COARSE)
+        parts = np.array_split(reference.reshape(-1), max(1, reference.size >> 20))
+        return Tolerance(self.exactness, rtol, atol * max(map(_largest, parts)))
+
+
+def _largest(array: Array) -> float:
+    """The largest magnitude of finite elements."""
+    wide = np.abs(array.astype(np.complex128 if array.dtype.kind == "c" else np.float64))
+    return float(wide.max(initial=0.0, where=np.isfinite(wide)))
 
 
 @dataclass(frozen=True)
@@ -140,6 +154,18 @@ def compare(reference: Any, result: Any, tolerance: Tolerance) -> Distance:
             "" if same else "one is absent, the other not", excess=0 if same else math.inf
         )
     return measure(np.asarray(reference), np.asarray(result), tolerance)
+
+
+def compare_form(reference: Any, result: Any) -> Distance:
+    """Compare dtype and shape only, of values that depend on random numbers."""
+    if isinstance(reference, np.ndarray) and isinstance(result, np.ndarray):
+        if reference.dtype != result.dtype:
+            what = f"dtype {result.dtype}, expected {reference.dtype}"
+            return Distance(what, excess=math.inf)
+        blank = np.zeros(reference.shape, bool), np.zeros(result.shape, bool)
+        return compare(*blank, Tolerance(Exactness.BITWISE))
+    same = type(reference) is type(result)
+    return Distance("" if same else "another kind of value", excess=0.0 if same else math.inf)
 
 
 def _compare_lists(reference: Any, result: Any, tolerance: Tolerance) -> Distance:

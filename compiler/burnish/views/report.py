@@ -7,7 +7,6 @@ from typing import Any
 
 from burnish.diff import Diff
 from burnish.figures import Figures
-from burnish.modeldiff import ModelDiff
 from burnish.passdef import Remark
 from burnish.pipeline import PassRecord
 
@@ -157,7 +156,7 @@ def _diff_file(record: PassRecord) -> str:
     return f"passes/{record.index:03}-{pass_name(record)}.diff"
 
 
-def diff_json(diff: Diff | ModelDiff) -> dict[str, Any]:
+def diff_json(diff: Diff) -> dict[str, Any]:
     """A whole diff, line by line."""
     return {
         "added": list(diff.added),
@@ -166,7 +165,7 @@ def diff_json(diff: Diff | ModelDiff) -> dict[str, Any]:
     }
 
 
-def diff_lines(diff: Diff | ModelDiff, mentions: str | None = None) -> list[str]:
+def diff_lines(diff: Diff, mentions: str | None = None) -> list[str]:
     """The lines of a diff; with ``mentions``, only lines that name that value or node."""
     if mentions is None:
         return list(diff.lines)

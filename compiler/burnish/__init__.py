@@ -24,6 +24,7 @@ from burnish.version import VERSION
 if TYPE_CHECKING:
     from burnish.artifact import Artifact, Manifest
     from burnish.backend import Backend, Runner
+    from burnish.culprit import bisect
     from burnish.diff import Diff
     from burnish.driver import Optimized, compile, optimize
     from burnish.errors import BurnishError
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from burnish.modeldiff import diff_models
     from burnish.passdef import Context, Exactness, Pass, Remark
     from burnish.pipeline import Fixpoint, PassRecord, Pipeline
+    from burnish.reduction import reduce_model
     from burnish.rewrite import Rule
     from burnish.saving import save
     from burnish.target import Limits, Target
@@ -59,16 +61,19 @@ __all__ = [
     "Runner",
     "Target",
     "Verdict",
+    "bisect",
     "compile",
     "diff_models",
     "load",
     "optimize",
+    "reduce_model",
     "save",
 ]
 
 _HOMES = {
     "artifact": ("Artifact", "Manifest"),
     "backend": ("Backend", "Runner"),
+    "culprit": ("bisect",),
     "diff": ("Diff",),
     "driver": ("Optimized", "compile", "optimize"),
     "errors": ("BurnishError",),
@@ -77,6 +82,7 @@ _HOMES = {
     "modeldiff": ("diff_models",),
     "passdef": ("Context", "Exactness", "Pass", "Remark"),
     "pipeline": ("Fixpoint", "PassRecord", "Pipeline"),
+    "reduction": ("reduce_model",),
     "rewrite": ("Rule",),
     "saving": ("save",),
     "target": ("Limits", "Target"),

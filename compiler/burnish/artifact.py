@@ -225,8 +225,19 @@ def _write_json(path: Path, held: Mapping[str, Any]) -> None:
     path.write_text(text + "\n", encoding="utf-8")
 
 
-def check_destination(out: str | os.PathLike[str]) -> Path:
+def check_destination(
+    out: str | os.PathLike[str],
+    *,
+    ours: Callable[[Path], set[str]] | None = None,
+    writer: str = "burnish compile",
+) -> Path:
     """The folder an artifact may be written to, links resolved.
+
+    Args:
+        out: the folder.
+        ours: the names of what may be replaced in a folder that is there; by default those of an
+            artifact.
+        writer: the command that writes such folders.
 
     Raises:
         InputError: when something is there that is not an artifact of ours, or no folder can be
@@ -241,9 +252,9 @@ def check_destination(out: str | os.PathLike[str]) -> Path:
             "the current folder cannot be replaced", where=str(out), mend="name a folder inside it"
         )
     _check_parent(path)
-    other = _other_thing(path) if path.is_dir() else None
+    other = _other_thing(path, ours or _artifact_names) if path.is_dir() else None
     if other is not None:
-        mend = "name an empty or new folder, or one that burnish compile wrote"
+        mend = f"name an empty or new folder, or one that {writer} wrote"
         what = f"the folder holds other things, such as {other}"
         raise InputError(what, where=str(out), mend=mend)
     return path
@@ -294,10 +305,10 @@ def check_not_source(written: Sequence[Path], sources: Iterable[str | os.PathLik
                 raise InputError("that is the model itself", where=str(path), mend=mend)
 
 
-def _other_thing(folder: Path) -> str | None:
-    """The name of something in ``folder`` that is not of an artifact of ours; None if all is."""
-    found = sorted(item.name for item in folder.iterdir())
-    return next((name for name in found if name not in _artifact_names(folder)), None)
+def _other_thing(folder: Path, ours: Callable[[Path], set[str]]) -> str | None:
+    """The name of something in ``folder`` that is not one of ours; None if all is."""
+    found, known = sorted(item.name for item in folder.iterdir()), ours(folder)
+    return next((name for name in found if name not in known), None)
 
 
 def _artifact_names(folder: Path) -> set[str]:
@@ -318,10 +329,13 @@ def _artifact_names(folder: Path) -> set[str]:
 
 
 @contextlib.contextmanager
-def replacing_folder(path: Path) -> Iterator[Path]:
+def replacing_folder(
+    path: Path, check: Callable[[Path], object] = check_destination
+) -> Iterator[Path]:
     """An empty folder beside ``path`` that takes its place when the block ends well.
 
-    When it does not, by an error or an interrupt, ``path`` is as it was.
+    When it does not, by an error or an interrupt, ``path`` is as it was. ``check`` raises when what
+    is at ``path`` by then may not be replaced.
 
     Raises:
         BuildError: when the folder cannot be made or moved.
@@ -331,7 +345,7 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     try:
         _new_folder(fresh)
         yield fresh
-        check_destination(path)
+        check(path)
         _exchange(fresh, path, aside)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)

@@ -78,7 +78,28 @@ class MissingDependency(BurnishError):
 
 
 class PassError(BurnishError):
-    """A pass raised, or left the graph broken."""
+    """A pass raised, or left the graph broken.
+
+    Args:
+        what: what happened.
+        where: the node, or the pass.
+        mend: what to do about it.
+        rule: what was at work, as remarks name it, when it was a rule.
+        member: the class of the rule, where the pass is a family of rules.
+
+    Attributes:
+        spec: the pass as pipeline text, once a pipeline knows it.
+        round: which round of the surrounding fixpoint it was, from 1; 0 outside of one.
+    """
+
+    def __init__(
+        self, what: str, *, where: str = "", mend: str = "", rule: str = "", member: str = ""
+    ) -> None:
+        self.rule = rule
+        self.member = member
+        self.spec = ""
+        self.round = 0
+        super().__init__(what, where=where, mend=mend)
 
 
 class ExecutionError(BurnishError):

@@ -10,14 +10,18 @@ import abc
 import dataclasses
 import enum
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 from burnish.census import Census
+from burnish.errors import InputError
 from burnish.ir import Model, Node, Scope, label, names_in_use
 from burnish.shapes import Shapes
 from burnish.target import Target
+
+if TYPE_CHECKING:
+    from burnish.calibration import Calibration, TensorStatistics
 
 __all__ = ["Context", "Exactness", "Fuel", "Names", "Pass", "Remark", "Rewrite", "option_text"]
 
@@ -122,12 +126,14 @@ class Context:
         shapes: shapes and symbolic contents of values.
         names: source of unused value names.
         fuel: how many more rewrites may happen.
+        calibration: data of the user's and what was learned from it; None when there is none.
     """
 
     target: Target
     shapes: Shapes
     names: Names
     fuel: Fuel = field(default_factory=Fuel)
+    calibration: Calibration | None = None
     _remarks: dict[Remark, None] = field(default_factory=dict)
     _census: Census | None = None
     _seen: int = -1
@@ -135,9 +141,16 @@ class Context:
     _moments: dict[str, int] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, model: Model, target: Target, fuel: Fuel | None = None) -> Context:
+    def of(
+        cls,
+        model: Model,
+        target: Target,
+        fuel: Fuel | None = None,
+        calibration: Calibration | None = None,
+    ) -> Context:
         """The context for ``model`` as it stands."""
-        return cls(target, Shapes(model), Names(names_in_use(model)), fuel or Fuel())
+        names = Names(names_in_use(model))
+        return cls(target, Shapes(model), names, fuel or Fuel(), calibration)
 
     def scopes(self, model: Model) -> list[Scope]:
         """Every scope of ``model``, outer first."""
@@ -192,6 +205,27 @@ class Context:
     def note(self, rule: str, where: Node | str, why: str) -> None:
         """Say something a person will want to know."""
         self._add(Remark("note", rule, where if isinstance(where, str) else label(where), why))
+
+    def statistics(
+        self, rule: str, model: Model, names: Sequence[str], axes: Mapping[str, int] | None = None
+    ) -> dict[str, TensorStatistics]:
+        """What values of the main graph are on the calibration data; notes what there is to note.
+
+        Args:
+            rule: the pass that asks.
+            model: the model as it stands.
+            names: the values.
+            axes: the axis of channels to tell apart, by name.
+
+        Raises:
+            InputError: when the user gave no data, or a value has no range.
+        """
+        if self.calibration is None:
+            raise InputError(f"{rule} needs calibration data", mend="give it with --data")
+        found = self.calibration.statistics(model, names, axes or {})
+        for note in self.calibration.notes:
+            self.note(rule, "calibration", note)
+        return found
 
     def _add(self, remark: Remark) -> None:
         self._remarks[remark] = None

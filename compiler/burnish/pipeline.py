@@ -16,7 +16,7 @@ import types
 import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias, Union
+from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
 from burnish.diff import Diff, Recorder
 from burnish.errors import BurnishError, InputError, PassError, SpecError
@@ -27,6 +27,9 @@ from burnish.passdef import Context, Exactness, Fuel, Pass, Remark, Rewrite
 from burnish.registry import pass_types
 from burnish.spec import Item, parse
 from burnish.target import Target
+
+if TYPE_CHECKING:
+    from burnish.calibration import Calibration
 
 __all__ = ["Fixpoint", "PassRecord", "Pipeline"]
 
@@ -122,6 +125,7 @@ class Pipeline:
         stop_after: int | None = None,
         record: bool = True,
         fuel: Fuel | None = None,
+        calibration: Calibration | None = None,
     ) -> Iterator[PassRecord]:
         """Change ``model`` pass by pass, yielding a record after each.
 
@@ -131,12 +135,13 @@ class Pipeline:
             stop_after: make at most this many rewrites in all (for bisecting).
             record: whether to observe diffs and figures; without, records hold empty ones.
             fuel: counts the rewrites in place of ``stop_after``, for who wants to know the last.
+            calibration: data for passes that need some.
 
         Raises:
             PassError: when a pass raises; names the pass.
         """
         fuel = Fuel(stop_after) if fuel is None else fuel
-        run = _Run(model, Context.of(model, target, fuel), record)
+        run = _Run(model, Context.of(model, target, fuel, calibration), record)
         yield from run.steps(self.passes, 0)
 
 
@@ -205,10 +210,10 @@ class _Run:
             failed.spec, failed.round = item.spec, round_number
             raise failed from error
         seconds = time.perf_counter() - start
-        if not item.counted:
-            self.ctx.forget()
         # Passes that count their changes made none when they counted none.
         untouched = item.counted and self.ctx.fuel.spent == spent
+        if not untouched:
+            self.ctx.forget()  # it may have looked at the model before its last change
         before, diff = self.figures, _UNCHANGED
         if self.recorder is not None and not untouched:
             self.ctx.look(self.model)

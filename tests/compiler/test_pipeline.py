@@ -58,6 +58,20 @@ class Silent(Pass):
 
 
 @dataclass(frozen=True)
+class LooksTwice(Pass):
+    """Asks for the scopes between the announcement and the change."""
+
+    name: ClassVar[str] = "looks-twice"
+    counted: ClassVar[bool] = True
+
+    def run(self, model: Model, ctx: Context) -> None:
+        """Change the first node."""
+        if ctx.applies(self.name, model.graph[0]):
+            ctx.scopes(model)
+            model.graph[0].op_type = "Abs"
+
+
+@dataclass(frozen=True)
 class Choosy(Pass):
     name: ClassVar[str] = "choosy"
     exactness: ClassVar[Exactness] = Exactness.LOSSY
@@ -77,7 +91,7 @@ class Choosy(Pass):
 
 @pytest.fixture(autouse=True)
 def _known(monkeypatch: pytest.MonkeyPatch) -> None:
-    known: dict[str, type[Pass]] = {item.name: item for item in (Step, Silent, Choosy)}
+    known: dict[str, type[Pass]] = {item.name: item for item in (Step, Silent, LooksTwice, Choosy)}
     monkeypatch.setattr(pipeline, "pass_types", lambda: known)
 
 
@@ -105,6 +119,12 @@ def kinds(model: Model) -> list[str]:
 )
 def test_text_is_read_back(text: str) -> None:
     assert str(Pipeline.parse(text)) == text
+
+
+def test_a_look_after_the_announcement_hides_no_change() -> None:
+    _, (record,) = run("looks-twice")
+    assert record.rewrites == 1
+    assert record.diff.summary() == "~1"
 
 
 def test_options_become_values() -> None:

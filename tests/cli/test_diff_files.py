@@ -94,7 +94,6 @@ def test_json_says_how_far_a_weight_is(run: Command, model: Path, edited: Path) 
     ("options", "said"),
     [
         (["--only", "weight"], "two models have no part 'weight'; choose from: header"),
-        (["--html", "page.html"], "a page shows one model or artifact"),
         (["--figures"], "options of a pipeline do not go with two files"),
     ],
 )

@@ -16,6 +16,7 @@ import pytest
 from benchmarks.generate import chain
 
 import burnish
+from burnish.cli import main
 from burnish.views.history import History
 from burnish.views.page import render_page
 
@@ -160,6 +161,24 @@ def test_filters_by_pass_operator_and_name(page: Any) -> None:
     page.find_element("css selector", "#operator option[value='']").click()
     page.find_element("id", "all").click()
     assert len(all_of(page, "#passes li")) > everything
+
+
+def test_two_models_and_two_runs_have_pages(browser: Any, tmp_path: Path) -> None:
+    for level in ("O1", "O2"):
+        burnish.compile(DIGITS, tmp_path / level, passes=level, verify=False)
+    models = DIGITS, tmp_path / "O2/model.onnx"
+    for name, pair in {"models": models, "runs": (tmp_path / "O1", tmp_path / "O2")}.items():
+        page = tmp_path / f"{name}.html"
+        assert main(["diff", *map(str, pair), "--html", str(page), "-q"]) == 1
+        browser.get(page.as_uri())
+        seen = []
+        for item in all_of(browser, "#passes li"):
+            item.click()
+            seen.append(text(browser, "main"))
+        assert len(seen) > 2
+        assert any("BatchNormalization" in view for view in seen)
+        assert [entry for entry in browser.get_log("browser") if entry["level"] != "INFO"] == []
+        keep(browser, name)
 
 
 def test_dark_mode_is_dark(page: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from burnish.cli.options import add_pipeline_options, pipeline_keywords, shape_keywords
@@ -71,15 +72,17 @@ def run(arguments: argparse.Namespace, screen: Screen) -> int:
 
 
 def _runs(arguments: argparse.Namespace, screen: Screen) -> int:
-    from pathlib import Path
-
+    from burnish.views.comparison import history_of_runs
     from burnish.views.report import names
     from burnish.views.runs import diff_artifacts
 
-    if arguments.figures or arguments.html or arguments.passes or arguments.level:
+    if arguments.figures or arguments.passes or arguments.level:
         raise InputError("these options do not go with two artifacts", mend="leave them out")
+    page = _page_name(arguments)
     found = diff_artifacts(Path(arguments.model), Path(arguments.other)).only(arguments.only)
-    if arguments.json:
+    if page is not None:
+        _write_comparison(page, history_of_runs(found, (arguments.model, arguments.other)), screen)
+    elif arguments.json:
         screen.json(found.json())
     else:
         node = arguments.node
@@ -89,22 +92,29 @@ def _runs(arguments: argparse.Namespace, screen: Screen) -> int:
 
 
 def _two(arguments: argparse.Namespace, screen: Screen) -> int:
+    from burnish.figures import measure
     from burnish.loading import load
     from burnish.modeldiff import diff_models
+    from burnish.shapes import Shapes
+    from burnish.views.comparison import history_of_models
 
     if arguments.figures or arguments.passes or arguments.level:
         raise InputError(
             "options of a pipeline do not go with two files", mend="leave them out, or OTHER"
         )
-    if arguments.html:
-        raise InputError("a page shows one model or artifact", where="--html", mend="use --json")
     if arguments.only:
         _check_part(arguments.only)
+    page = _page_name(arguments)
     bound = shape_keywords(arguments)
     models = [load(path, **bound) for path in (arguments.model, arguments.other)]
     whole = diff_models(*models, ignore_names=arguments.ignore_names)
     found = whole.restrict(part=arguments.only, name=arguments.node)
-    if arguments.json:
+    if page is not None:
+        figures = [measure(model, Shapes(model)) for model in models]
+        names = Path(arguments.model).name, Path(arguments.other).name
+        history = history_of_models(found, names, (figures[0], figures[1]))
+        _write_comparison(page, history, screen)
+    elif arguments.json:
         screen.json(found.json(every=False))
     else:
         screen.diff(found.lines)
@@ -112,6 +122,20 @@ def _two(arguments: argparse.Namespace, screen: Screen) -> int:
         screen.say(f"note: {note}")
     screen.say(whole.summary())
     return 1 if found else 0
+
+
+def _page_name(arguments: argparse.Namespace) -> Path | None:
+    """Where the page of a comparison goes; None when none was asked for."""
+    if not arguments.html:
+        return None
+    return check_page(arguments.html, [arguments.model, arguments.other])
+
+
+def _write_comparison(page: Path, history: History, screen: Screen) -> None:
+    from burnish.views.page import render_page
+
+    write_page(page, render_page(history, title=history.model, steps="parts"))
+    screen.result(str(page))
 
 
 def _check_part(name: str) -> None:
@@ -178,8 +202,6 @@ def _page(done: Optimized, arguments: argparse.Namespace) -> str:
 
 
 def _history(done: Optimized, arguments: argparse.Namespace) -> History:
-    from pathlib import Path
-
     from burnish.views.history import History
 
     assert done.opening is not None

@@ -27,6 +27,7 @@ def render_page(
     history: History,
     *,
     title: str,
+    steps: str = "passes",
     verdict: Mapping[str, Any] | None = None,
     seconds: Mapping[int, float] | None = None,
 ) -> str:
@@ -35,12 +36,14 @@ def render_page(
     Args:
         history: the run.
         title: what stands above it.
+        steps: what the steps of the history are.
         verdict: the answer of ``verify``, where it was asked.
         seconds: wall time by index of the pass, where it is known.
     """
     ran = {step.name for step in history.steps}
     held = {
         "title": title,
+        "steps": steps,
         "history": history.json(),
         "verdict": verdict,
         "seconds": seconds,

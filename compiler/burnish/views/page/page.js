@@ -49,7 +49,7 @@ class Page {
       make("b", {}, first[key] === last[key] ? format(first[key]) : `${format(first[key])} → ${format(last[key])}`));
     const figures = first ? [figure("nodes", "nodes", countText), figure("weights", "bytes", bytesText), figure("MACs", "macs", countText)] : [];
     const { verdict } = this.held;
-    byId("figures").append(...figures, make("span", { class: "figure" }, "target ", make("b", {}, history.target)),
+    byId("figures").append(...figures, make("span", { class: "figure" }, make("b", {}, history.target)),
       verdict ? make("span", { id: "verdict", class: verdict.ok ? "figure" : "bad" }, verdict.ok ? "answers as before" : "ANSWERS DIFFER") : "");
   }
 
@@ -90,13 +90,16 @@ class Page {
     this.shown = passes.filter((pass) => (pass.hunks.length > 0 || byId("all").checked) && this.run.concerns(pass, this.filter));
     const overview = make("li", { role: "option", id: "pass-overview", onclick: () => this.choose(null) }, make("b", {}, "Overview"));
     byId("passes").replaceChildren(overview, ...this.shown.map((pass) => this.item(pass)));
-    byId("count").textContent = `${this.shown.length} of ${passes.length} passes`;
+    byId("count").textContent = `${this.shown.length} of ${passes.length} ${this.held.steps}`;
     this.mark();
   }
 
   item(pass) {
-    const nodes = pass.after.nodes - pass.before.nodes, bytes = pass.after.bytes - pass.before.bytes;
-    const macs = typeof pass.after.macs === "number" && typeof pass.before.macs === "number" ? pass.after.macs - pass.before.macs : 0;
+    const change = (key) => {
+      const was = pass.before?.[key], now = pass.after?.[key];
+      return typeof was === "number" && typeof now === "number" ? now - was : 0;
+    };
+    const nodes = change("nodes"), bytes = change("bytes"), macs = change("macs");
     const seconds = this.held.seconds?.[pass.index];
     const far = this.run.distances.get(pass.index);
     const bits = [
@@ -109,7 +112,7 @@ class Page {
     return make("li", { role: "option", id: `pass-${pass.index}`, class: pass.hunks.length ? null : "idle", onclick: () => this.choose(pass) },
       make("div", { class: "row" },
         make("span", {}, `${pass.index} `, make("b", {}, pass.name), pass.round > 1 ? ` (round ${pass.round})` : ""),
-        make("span", { class: "badge" }, pass.exactness)),
+        pass.exactness ? make("span", { class: "badge" }, pass.exactness) : null),
       make("div", { class: "numbers" }, ...bits));
   }
 
@@ -290,11 +293,12 @@ class Page {
     const start = this.run.state(0).histogram(), end = this.run.state(this.run.passes.length).histogram();
     return [
       make("h2", {}, "Overview"),
-      cascade("Nodes, pass by pass", "nodes", countText),
-      cascade("Bytes of weights, pass by pass", "bytes", bytesText),
-      drawHistogram(start, end),
-      make("h3", {}, "Pipeline"),
-      make("p", { class: "note" }, history.pipeline),
+      ...(changed[0].before ? [
+        cascade("Nodes, step by step", "nodes", countText),
+        cascade("Bytes of weights, step by step", "bytes", bytesText),
+      ] : []),
+      ...(start.size + end.size ? [drawHistogram(start, end)] : []),
+      ...(history.pipeline ? [make("h3", {}, "Pipeline"), make("p", { class: "note" }, history.pipeline)] : []),
     ];
   }
 }

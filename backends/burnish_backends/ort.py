@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import re
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+from burnish.audit import Audit
 from burnish.backend import Backend, Built, Finding, Runner
 from burnish.errors import BuildError, ExecutionError, InputError, MissingDependency
 from burnish.evaluate import FLOAT_ACTIVATIONS, Evaluator
 from burnish.ir import Array, Model, label, schema, scopes
+from burnish.loading import load
 from burnish.saving import save
 from burnish.target import Target
+from burnish_backends.ort_audit import read_back, writing_optimized
+from burnish_backends.ort_groups import holds_codes
 
 _OPTIONS = ("threads", "custom_ops", "native")
 
@@ -72,14 +78,21 @@ class OrtBackend(Backend):
         path = folder / "model.onnx"
         files = save(model, path)
         runtime, options = _session_options(target)
-        try:
-            session = runtime.InferenceSession(str(path), options, providers=_providers(target))
-        except Exception as error:  # the binding raises a dozen unrelated classes
-            raise BuildError(
-                f"onnxruntime does not load the model ({_reason(error)})",
-                where=f"target {target}",
-                mend="with -o FILE.onnx only the model is written, and not loaded",
-            ) from error
+        with contextlib.ExitStack() as stack:
+            # Writing out what is executed takes as long as loading: only where it is asked about.
+            written = None
+            if holds_codes(model):
+                wanted = target.limits.quantization
+                written = writing_optimized(options, _scratch(stack), wanted)
+            try:
+                session = runtime.InferenceSession(str(path), options, providers=_providers(target))
+            except Exception as error:  # the binding raises a dozen unrelated classes
+                raise BuildError(
+                    f"onnxruntime does not load the model ({_reason(error)})",
+                    where=f"target {target}",
+                    mend="with -o FILE.onnx only the model is written, and not loaded",
+                ) from error
+            audit = _audit(model, written, target) if written is not None else None
         settings = {
             "runtime": f"onnxruntime {runtime.__version__}",
             "providers": session.get_providers(),
@@ -93,7 +106,26 @@ class OrtBackend(Backend):
             "ir_version": model.ir_version,
             "opsets": dict(sorted(model.opset_imports.items())),
         }
-        return Built(tuple(files), settings)
+        return Built(tuple(files), settings, audit)
+
+    def audit(self, built: Path, target: Target) -> Audit:
+        """What the runtime executes when it loads the file with all its own optimizations.
+
+        Raises:
+            MissingDependency: when onnxruntime is not installed.
+            InputError: when the file is no model.
+            ExecutionError: when onnxruntime refuses it.
+        """
+        runtime, options = _session_options(target)
+        model = load(built)
+        with contextlib.ExitStack() as stack:
+            wanted = target.limits.quantization
+            written = writing_optimized(options, _scratch(stack), wanted)
+            try:
+                runtime.InferenceSession(str(built), options, providers=_providers(target))
+            except Exception as error:
+                raise ExecutionError(_reason(error), where="onnxruntime") from error
+            return _audit(model, written, target)
 
     def load(self, built: Path, target: Target) -> Runner:
         """A function that runs the file with the runtime's own optimizations on.
@@ -119,6 +151,16 @@ class OrtBackend(Backend):
                 raise ExecutionError(_reason(error), where="onnxruntime") from error
 
         return run
+
+
+def _scratch(stack: contextlib.ExitStack) -> Path:
+    """A folder that is there as long as ``stack``."""
+    return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="burnish-")))
+
+
+def _audit(model: Model, written: Path, target: Target) -> Audit:
+    name = f"onnxruntime {_runtime().__version__}"
+    return read_back(model, written, name, target.limits.quantization)
 
 
 def _runtime() -> Any:

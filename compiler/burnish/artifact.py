@@ -77,6 +77,7 @@ class Manifest:
         files: sha256 by name of each built file; the first is the one to load.
         provenance: the source nodes that each node made by a pass came from; a node that is not
             listed is a node of the source.
+        audit: what the runtime executes, where the model is quantized; else None.
         schema: version of this layout.
     """
 
@@ -92,6 +93,7 @@ class Manifest:
     settings: Mapping[str, Any] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     provenance: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    audit: Mapping[str, Any] | None = None
     schema: int = SCHEMA
 
     def json(self) -> dict[str, Any]:
@@ -203,7 +205,8 @@ def write_artifact(
     with replacing_folder(path) as folder:
         built = build(folder)
         files = {file.relative_to(folder).as_posix(): file_digest(file) for file in built.files}
-        manifest = dataclasses.replace(manifest, files=files, settings=built.settings)
+        audit = None if built.audit is None else built.audit.json()
+        manifest = dataclasses.replace(manifest, files=files, settings=built.settings, audit=audit)
         try:
             for name, text in texts.items():
                 (folder / name).parent.mkdir(exist_ok=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
 
+from burnish.audit import Audit
 from burnish.ir import Array, Model
 from burnish.target import Target
 
@@ -39,10 +40,12 @@ class Built:
     Attributes:
         files: every file, the one to load first.
         settings: what a caller must set to run it as it was verified (for the manifest).
+        audit: what the runtime executes, where the model is quantized; else None.
     """
 
     files: tuple[Path, ...]
     settings: Mapping[str, Any]
+    audit: Audit | None = None
 
 
 class Backend(abc.ABC):
@@ -74,3 +77,12 @@ class Backend(abc.ABC):
     @abc.abstractmethod
     def load(self, built: Path, target: Target) -> Runner:
         """A function that runs the file written by :meth:`build`."""
+
+    def audit(self, built: Path, target: Target) -> Audit | None:
+        """What the runtime makes of the file written by :meth:`build`; None if it does not tell.
+
+        Raises:
+            MissingDependency: when the library is not installed.
+            ExecutionError: when it refuses the file.
+        """
+        return None

@@ -32,7 +32,7 @@ from burnish.ir import Model
 from burnish.loading import load
 from burnish.memory import without_collection
 from burnish.passdef import Exactness
-from burnish.pipeline import PassRecord, Pipeline
+from burnish.pipeline import PassRecord, Pipeline, weakest_promise
 from burnish.provenance import node_sources, source_entry, weight_files
 from burnish.registry import backend, presets
 from burnish.samples import Samples, check_samples
@@ -224,7 +224,7 @@ def compile(
     if verify:
         with stages("verify"):
             reference = load(source, **bound) if input_shapes or dims else source
-            exactness = max((item.exactness for item in records if item.diff), default=Exactness(0))
+            exactness = weakest_promise(records)
             verdict = compare(reference, model, exactness=exactness, samples=samples, seeds=seeds)
             verdict = replace(verdict, notes=(*notes, *verdict.notes))
         if not verdict.ok and not keep_going:

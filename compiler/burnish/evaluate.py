@@ -206,7 +206,10 @@ class Evaluator:
             levels.ORT_ENABLE_ALL if optimize else levels.ORT_DISABLE_ALL
         )
         options.add_session_config_entry(FLOAT_ACTIVATIONS, "1")
-        if not optimize:
+        # Inner values of a large model: its weights are not copied, its memory is given back.
+        frugal = self._wanted is not None and isinstance(self._source, Path)
+        options.enable_cpu_mem_arena = not frugal
+        if not optimize or frugal:
             # Prepacking picks other kernels, with other rounding, for weights that are constant.
             options.add_session_config_entry("session.disable_prepacking", "1")
         model: str | bytes

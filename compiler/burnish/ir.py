@@ -7,7 +7,6 @@ a subgraph of If/Loop/Scan, or a function body.
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -44,6 +43,8 @@ from onnx_ir import (
 )
 from onnx_ir.convenience import convert_attributes as convert_any_attributes
 from onnx_ir.serde import serialize_node
+
+from burnish.schemas import is_random, schema
 
 __all__ = [
     "Array",
@@ -305,15 +306,6 @@ def make_tensor(array: Array, dtype: DataType | None = None) -> TensorProtocol:
     return Tensor(np.ascontiguousarray(array).reshape(array.shape), dtype=dtype)
 
 
-@functools.lru_cache(maxsize=4096)  # onnx copies the whole schema each time
-def schema(op_type: str, domain: str, version: int) -> onnx.defs.OpSchema | None:
-    """The schema of an operator as of opset ``version`` of ``domain``, or None if it has none."""
-    try:
-        return onnx.defs.get_schema(op_type, version, domain)
-    except onnx.defs.SchemaError:
-        return None
-
-
 def is_deterministic(node: Node, opsets: dict[str, int]) -> bool:
     """Whether two runs of ``node`` on equal inputs must give equal results, by its schema.
 
@@ -324,21 +316,6 @@ def is_deterministic(node: Node, opsets: dict[str, int]) -> bool:
         return all(is_deterministic(inner, opsets) for graph in graphs for inner in graph)
     kind = node.op_type, node.domain, opsets.get(node.domain, 0)
     return schema(*kind) is not None and not is_random(*kind)
-
-
-def is_random(op_type: str, domain: str, version: int) -> bool:
-    """Whether an operator without subgraphs draws random numbers, by its schema if it has one."""
-    known: Any = schema(op_type, domain, version)  # the stubs of onnx lack the attributes asked for
-    if known is None or known.node_determinism.name != "NonDeterministic":
-        return False
-    # AffineGrid is called random for the If in its definition: what a definition holds decides.
-    return not known.has_function or any(_draws(part, version) for part in known.function_body.node)
-
-
-def _draws(node: onnx.NodeProto, version: int) -> bool:
-    if graphs := [attr.g for attr in node.attribute if attr.type == onnx.AttributeProto.GRAPH]:
-        return any(_draws(inner, version) for graph in graphs for inner in graph.node)
-    return is_random(node.op_type, node.domain, version)
 
 
 def read_values(node: Node) -> list[Value]:

@@ -46,7 +46,7 @@ from burnish.serial.tokens import (
 from burnish.serial.wellformed import check_model, check_versions
 from burnish.serial.wire import Buffer, WireError, read_skeleton
 
-__all__ = ["load"]
+__all__ = ["load", "source_name"]
 
 # Below this a weight is parsed with the rest: mapping it would save less than the book-keeping.
 _MAPPED_BYTES = 4096
@@ -55,6 +55,15 @@ _DATA_TYPES = frozenset(kind.value for kind in DataType) - {0}
 _MODERN_IR = 8
 _NO_INPUT_SHAPES: Mapping[str, Sequence[int]] = MappingProxyType({})
 _NO_DIMS: Mapping[str, int] = MappingProxyType({})
+
+
+def source_name(source: str | os.PathLike[str] | bytes | onnx.ModelProto | Model) -> str:
+    """What a source is called: its file or folder, or its graph."""
+    if isinstance(source, str | os.PathLike):
+        return Path(source).name or str(source)
+    if isinstance(source, Model | onnx.ModelProto):
+        return source.graph.name or "model"
+    return "bytes"
 
 
 def load(

@@ -1,12 +1,16 @@
-"""Keeping Python's cyclic garbage collector out of the way."""
+"""Keeping the garbage collector out of the way, and mapped files out of memory."""
 
 from __future__ import annotations
 
 import contextlib
 import gc
-from collections.abc import Iterator
+import mmap
+from collections.abc import Iterable, Iterator
 
-__all__ = ["without_collection"]
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["let_go", "without_collection"]
 
 
 @contextlib.contextmanager
@@ -23,3 +27,20 @@ def without_collection() -> Iterator[None]:
     finally:
         if collecting:
             gc.enable()
+
+
+def let_go(arrays: Iterable[NDArray[np.generic]]) -> None:
+    """Let the system take back the memory of arrays that lie in mapped files.
+
+    They stay usable: what is read again is taken from the file again.
+    """
+    found: dict[int, mmap.mmap] = {}
+    for array in arrays:
+        base: object = array
+        while isinstance(base, np.ndarray | memoryview):
+            base = base.base if isinstance(base, np.ndarray) else base.obj
+        if isinstance(base, mmap.mmap):
+            found[id(base)] = base
+    for mapped in found.values():
+        if hasattr(mapped, "madvise"):  # not on Windows
+            mapped.madvise(mmap.MADV_DONTNEED)

@@ -14,7 +14,7 @@ import functools
 import time
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
@@ -31,7 +31,7 @@ from burnish.target import Target
 if TYPE_CHECKING:
     from burnish.calibration import Calibration
 
-__all__ = ["Fixpoint", "PassRecord", "Pipeline"]
+__all__ = ["Fixpoint", "PassRecord", "Pipeline", "weakest_promise"]
 
 
 @dataclass(slots=True)  # not frozen, which costs 2 us more, and a run makes 240 of them
@@ -61,6 +61,12 @@ class PassRecord:
     before: Figures
     after: Figures
     rewrites: int
+
+
+def weakest_promise(records: Iterable[PassRecord]) -> Exactness:
+    """What the passes that changed something may have done to the numbers, all together."""
+    changed = (record.exactness for record in records if record.diff)
+    return max(changed, default=Exactness.BITWISE)
 
 
 @dataclass(frozen=True)
@@ -112,6 +118,10 @@ class Pipeline:
             else:
                 yield step
 
+    def without(self, name: str) -> Pipeline:
+        """The same without all passes of this name, whatever their options."""
+        return Pipeline(_without(self.passes, name))
+
     @property
     def exactness(self) -> Exactness:
         """The weakest promise among the passes."""
@@ -143,6 +153,17 @@ class Pipeline:
         fuel = Fuel(stop_after) if fuel is None else fuel
         run = _Run(model, Context.of(model, target, fuel, calibration), record)
         yield from run.steps(self.passes, 0)
+
+
+def _without(steps: tuple[Step, ...], name: str) -> tuple[Step, ...]:
+    kept: list[Step] = []
+    for step in steps:
+        if isinstance(step, Fixpoint):
+            inner = _without(step.passes, name)
+            kept += [Fixpoint(inner, step.limit)] if inner else []
+        elif step.name != name:
+            kept.append(step)
+    return tuple(kept)
 
 
 _NO_FIGURES = Figures(0, 0, 0, None)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from burnish.errors import InputError
+from burnish.quantized_target import ORT_ARM, ORT_X86, Quantization, of_this_machine
 
 __all__ = ["TARGETS", "Limits", "Target", "parse_target"]
 
@@ -23,8 +24,8 @@ class Limits:
             target does not know or does not compute as defined.
         lost_kernels: operators with the opset from which on the target runs them not at all, or
             by a much slower kernel; a model that holds one is not raised that far.
-        saturating_int8: whether u8*s8 products of neighbours are summed in saturating int16
-            (x86 without VNNI or AMX).
+        missing_types: element types, as ONNX spells them, that next to no operator computes in.
+        quantization: what it wants of a quantized model.
         alignment: channel counts that fill the kernels are multiples of this.
     """
 
@@ -33,8 +34,17 @@ class Limits:
     avoided_ops: frozenset[str] = frozenset()
     missing_parts: frozenset[tuple[str, str]] = frozenset()
     lost_kernels: frozenset[tuple[str, int]] = frozenset()
-    saturating_int8: bool = False
+    quantization: Quantization = field(default_factory=Quantization)
     alignment: int = 1
+    missing_types: frozenset[str] = frozenset()
+
+    @property
+    def saturating_int8(self) -> bool:
+        """Whether u8*s8 products of neighbours are summed in saturating int16.
+
+        So it is on x86 without VNNI or AMX.
+        """
+        return self.quantization.saturates
 
     def welcomes(self, op_type: str) -> bool:
         """Whether a pass may introduce this ONNX operator."""
@@ -80,12 +90,15 @@ _ORT_CPU: Limits = Limits(
         {("Attention", "left_window_size"), ("Attention", "right_window_size")}
         | {("Attention", "nonpad_kv_seqlen"), ("Attention", "qk_matmul_output")}
     ),
+    # Not even MatMul: "Could not find an implementation".
+    missing_types=frozenset({"bfloat16"}),
     # Its AveragePool of opset 19 takes four times as long, and rounds differently.
     lost_kernels=frozenset(
         {("AveragePool", 19), ("Bernoulli", 22), ("GlobalLpPool", 22), ("MaxRoiPool", 22)}
         | {("Multinomial", 22), ("RandomNormal", 22), ("RandomNormalLike", 22)}
         | {("RandomUniform", 22), ("RandomUniformLike", 22), ("RoiAlign", 22), ("Swish", 25)}
     ),
+    quantization=of_this_machine(),
 )
 
 TARGETS: tuple[Target, ...] = (
@@ -95,6 +108,16 @@ TARGETS: tuple[Target, ...] = (
         device="cpu",
         about="ONNX Runtime on this machine's processor",
         limits=_ORT_CPU,
+    ),
+    Target(
+        name="ort-x86",
+        about="ONNX Runtime on any x86 processor, also one without VNNI",
+        limits=replace(_ORT_CPU, quantization=ORT_X86),
+    ),
+    Target(
+        name="ort-arm",
+        about="ONNX Runtime on Arm processors",
+        limits=replace(_ORT_CPU, quantization=ORT_ARM),
     ),
     Target(
         name="onnx",

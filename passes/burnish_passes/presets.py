@@ -79,9 +79,31 @@ PRESETS: Final[dict[str, str]] = {
     "settle": _one_line("""
         merge-initializers, eliminate-common-subexpressions, remove-dead-code
     """),
+    # To codes and back around what the target computes on integers; needs calibration data. With
+    # options it is written out: O2, add-for-sum, insert-qdq{calibration=mse}, settle-codes.
+    "quantize": "O2, add-for-sum, insert-qdq, settle-codes",
+    # Moves and bounds become those of codes. Equal DequantizeLinear nodes are left as they are: a
+    # runtime wants one for each reader.
+    "settle-codes": _one_line("""
+        fixpoint[pad-codes, drop-bounds-before-quantize, propagate-quantization,
+        cancel-requantize], merge-initializers, remove-dead-code
+    """),
+    # What `burnish quantize --scheme NAME` runs after a level. Data is needed for static, smooth
+    # and corrected; float16 uses it when it is there.
+    "scheme-static": "add-for-sum, insert-qdq, settle-codes",
+    "scheme-smooth": "add-for-sum, smooth-quant, insert-qdq, settle-codes",
+    "scheme-corrected": _one_line("""
+        add-for-sum, equalize-layers, remember-float-model, insert-qdq, correct-bias, settle-codes
+    """),
+    "scheme-dynamic": "quantize-dynamic, settle-codes",
+    "scheme-weights-int8": "quantize-weights, settle-codes",
+    "scheme-weights-int4": "quantize-weights{bits=4}, settle-codes",
+    "scheme-weights-int4-gptq": "quantize-weights{bits=4,method=gptq}, settle-codes",
+    "scheme-codebook": "compress-weights, settle-codes",
+    "scheme-float16": "cast-float16, settle",
     # Operators of ONNX Runtime's own.
     "ort-native": _one_line("""
         fuse-packed-attention, fuse-skip-layer-normalization, fuse-bias-gelu, fuse-quick-gelu,
-        remove-dead-code
+        fuse-matmul-nbits, remove-dead-code
     """),
 }

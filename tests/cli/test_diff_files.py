@@ -94,7 +94,7 @@ def test_json_says_how_far_a_weight_is(run: Command, model: Path, edited: Path) 
     ("options", "said"),
     [
         (["--only", "weight"], "two models have no part 'weight'; choose from: header"),
-        (["--figures"], "options of a pipeline do not go with two files"),
+        (["--figures"], "--figures does not go with two files"),
     ],
 )
 def test_what_does_not_go_with_two_files_is_told(

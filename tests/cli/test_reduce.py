@@ -226,3 +226,22 @@ def test_an_interrupt_keeps_the_best_so_far(
     assert f"the best so far is in {out}" in said
     assert "BatchNormalization" in ops(out)
     assert len(ops(out)) < 4
+
+
+def test_samples_that_are_not_ours_stay(run: Command, gather: Path, tmp_path: Path) -> None:
+    """The second sample of the result has a name too."""
+    given = []
+    for number in range(2):
+        given.append(tmp_path / f"given-{number}.npz")
+        np.savez(given[-1], x=np.ones((4, 2), np.float32), i=np.array([0, number, 1]))
+    other = tmp_path / "small-1.npz"
+    np.savez(other, mine=np.ones(2))
+    before = other.read_bytes()
+    options = ("--check", MINDS.format(op="Gather"), "-o", tmp_path / "small.onnx")
+    ran = run("reduce", gather, *options, "--samples", given[0], "--samples", given[1])
+    assert ran.code == 2
+    assert "small-1.npz: a file that is not ours is there" in ran.err
+    ran = run("reduce", gather, *options, "--samples", given[0], "--samples", other)
+    assert ran.code == 2
+    assert other.read_bytes() == before
+    assert not (tmp_path / "small.onnx").exists()

@@ -50,7 +50,9 @@ def contents(folder: Path) -> dict[str, bytes]:
     }
 
 
-def test_the_folder_holds_model_manifest_diffs_history_and_times(source: Path, tmp_path: Path) -> None:
+def test_the_folder_holds_model_manifest_diffs_history_and_times(
+    source: Path, tmp_path: Path
+) -> None:
     artifact = compile(source, tmp_path / "out", passes=PASSES)
     assert set(contents(artifact.path)) == {
         "model.onnx",

@@ -114,6 +114,13 @@ def test_a_new_node_names_the_nodes_it_was_made_from() -> None:
     assert all(first.issuperset(line["sources"]) for line in made)
 
 
+def broken(**parts: object) -> str:
+    """A history of one line, but for these parts."""
+    line = {"kind": "header", "text": "opset ai.onnx: 17"}
+    held = {"model": "m", "target": "t", "pipeline": "", "lines": [line], "source": []}
+    return json.dumps({"format": "burnish-history/1", **held, "passes": [], "trace": None, **parts})
+
+
 def test_equal_runs_give_equal_text() -> None:
     one, other = (history_of(burnish.optimize(DIGITS, opening=True)) for _ in range(2))
     assert one.dumps() == other.dumps()
@@ -130,7 +137,23 @@ def test_a_pass_cannot_remove_what_is_not_there() -> None:
         twice.replay()
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": "burnish-history/0"}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"format": "burnish-history/0"}',
+        "[" * 100_000,
+        broken(source=[{"scope": "model", "lines": [1]}]),
+        broken(source=[{"scope": "model", "lines": [-1]}]),
+        broken(source=[{"scope": "model", "lines": ["0"]}]),
+        broken(passes=[{"hunks": [{"scope": "model", "lines": [["-", 7]]}]}]),
+        broken(passes=[{"hunks": [{"scope": "model", "lines": [["?", 0]]}]}]),
+        broken(passes=["a pass"]),
+        broken(lines=[{}]),
+    ],
+)
 def test_what_is_no_history_is_refused(text: str, tmp_path: Path) -> None:
     file = tmp_path / "history.json"
     file.write_text(text, encoding="utf-8")

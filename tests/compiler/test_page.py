@@ -66,6 +66,16 @@ def test_an_artifact_has_a_page_with_times_and_verdict(tmp_path: Path) -> None:
     assert data(render_artifact(artifact.path))["seconds"] is None
 
 
+def test_a_history_that_contradicts_itself_is_refused(tmp_path: Path) -> None:
+    artifact = burnish.compile(DIGITS, tmp_path / "out", verify=False)
+    path = artifact.path / "history.json"
+    held = json.loads(path.read_text())
+    held["passes"].append(next(step for step in held["passes"] if step["hunks"]))
+    path.write_text(json.dumps(held))
+    with pytest.raises(InputError, match=r"history\.json: .*removes what is not there"):
+        render_artifact(artifact.path)
+
+
 def test_what_is_no_artifact_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no manifest"):
         render_artifact(tmp_path)

@@ -6,7 +6,6 @@ Screenshots stay in ``build/screenshots``.
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,50 +13,12 @@ from typing import Any
 
 import pytest
 from benchmarks.generate import chain
+from tests.compiler.browsing import DIGITS, NEEDS, all_of, chosen, keep, press, text, write_page
 
 import burnish
 from burnish.cli import main
-from burnish.views.history import History
-from burnish.views.page import render_page
 
-ROOT = Path(__file__).parents[2]
-DIGITS = ROOT / "models/burnish_models/digits/digits.onnx"
-SHOTS = ROOT / "build/screenshots"
-BROWSER = (
-    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-)
-DRIVER = shutil.which("chromedriver")
-
-pytestmark = [
-    pytest.mark.skipif(not (BROWSER and DRIVER), reason="no Chromium with its driver here"),
-    pytest.mark.xdist_group("browser"),
-]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    from selenium import webdriver
-    from selenium.webdriver.chrome.service import Service
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = BROWSER
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1400,950"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
-    yield driver
-    driver.quit()
-
-
-def write_page(source: Any, path: Path, **more: Any) -> Path:
-    done = burnish.optimize(source, opening=True)
-    assert done.opening is not None
-    text = str(done.pipeline)
-    history = History.of(
-        done.opening, done.records, model="m", target="ort-cpu", pipeline=text, **more
-    )
-    path.write_text(render_page(history, title="digits for ort-cpu"), encoding="utf-8")
-    return path
+pytestmark = NEEDS
 
 
 @pytest.fixture(scope="module")
@@ -72,33 +33,6 @@ def page(browser: Any, digits: Path) -> Iterator[Any]:
     browser.get(digits.as_uri())
     yield browser
     assert [entry for entry in browser.get_log("browser") if entry["level"] != "INFO"] == []
-
-
-def all_of(page: Any, selector: str) -> list[Any]:
-    found: list[Any] = page.find_elements("css selector", selector)
-    return found
-
-
-def text(page: Any, selector: str) -> str:
-    held: str = page.find_element("css selector", selector).text
-    return held
-
-
-def press(page: Any, key: str) -> None:
-    page.switch_to.active_element.send_keys(key)
-
-
-def chosen(page: Any) -> str:
-    held: str = page.find_element("css selector", "#passes [aria-selected=true]").get_attribute(
-        "id"
-    )
-    return held
-
-
-def keep(page: Any, name: str) -> None:
-    SHOTS.mkdir(parents=True, exist_ok=True)
-    assert page.save_screenshot(str(SHOTS / f"{name}.png"))
-    assert (SHOTS / f"{name}.png").stat().st_size > 10_000
 
 
 def test_the_overview_shows_where_nodes_and_bytes_went(page: Any) -> None:

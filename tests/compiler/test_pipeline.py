@@ -280,3 +280,10 @@ def test_records_come_one_by_one_while_the_model_changes() -> None:
     records = Pipeline((Fixpoint((Step(),)),)).run(model, Target())
     next(records)
     assert kinds(model) == ["Abs", "Neg", "Neg", "MatMul"]
+
+
+def test_without_a_pass_groups_that_become_empty_go_too() -> None:
+    pipeline = Pipeline.parse("step, fixpoint{limit=3}[looks-twice, fixpoint[silent, silent]]")
+    assert str(pipeline.without("silent")) == "step, fixpoint{limit=3}[looks-twice]"
+    assert str(pipeline.without("looks-twice").without("silent")) == "step"
+    assert pipeline.without("no-such-pass") == pipeline

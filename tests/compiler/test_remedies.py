@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 
 import pytest
 
 from burnish.driver import optimize, pipeline_of
-from burnish.ir import label
+from burnish.ir import Shape, label
 from burnish.nearmiss import ask
 from burnish.nearmiss.asking import asking_context
 from burnish.passdef import Context
@@ -54,6 +55,25 @@ def test_where_raising_was_tried_the_reason_is_pointed_to() -> None:
     text = helped("Gelu needs opset 20", situation("raise-opset", opset=13))
     assert "ended at opset 13" in text
     assert "-O2" not in text
+
+
+def test_what_has_not_run_up_to_here_is_not_said_to_have_ended() -> None:
+    model = parse_model(TEXT, opset=13)
+    shapes = Context.of(model, Target()).shapes
+    here = Situation.of(model, shapes, Target(), pipeline_of("raise-opset", Target()), ran=())
+    text = helped("Gelu needs opset 20", here)
+    assert text == "raise-opset has not run up to here; it does later"
+
+
+@pytest.mark.parametrize("name", ["batch size", "it's", "größe"])
+def test_names_are_quoted_for_the_shell(name: str) -> None:
+    model = parse_model(TEXT)
+    model.graph.inputs[0].shape = Shape([name, 2, 8])
+    here = Situation.of(
+        model, Context.of(model, Target()).shapes, Target(), pipeline_of("O2", Target())
+    )
+    words = shlex.split(helped("the size is not known", here).partition("bind it: ")[2])
+    assert words == ["--dim", f"{name}=N"]
 
 
 def test_no_opset_beyond_the_target_or_below_the_model() -> None:

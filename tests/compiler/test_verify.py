@@ -22,6 +22,7 @@ from burnish.saving import to_proto
 from burnish.text import parse_model
 from burnish.verify import _Answers, _Judge, random_outputs, verify
 from burnish.verify.compare import Tolerance, compare, measure
+from burnish.verify.half import holds_half
 
 HEAD = '<ir_version: 10, opset_import: ["" : 20]>'
 BITWISE, FLOAT, LOSSY = (
@@ -199,6 +200,21 @@ def test_other_inputs_or_outputs_are_not_comparable() -> None:
     assert "outputs" in verdict.outputs[0].reason
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "a = ConstantOfShape <value = float16[1] {1}> (n)  y = CastLike(a, like)",
+        "a = EyeLike <dtype = 10> (m)  y = CastLike(a, like)",
+        "a = Constant <value = float16[1] {1}> ()  y = CastLike(a, like)",
+    ],
+)
+def test_half_precision_is_seen_wherever_it_begins(body: str) -> None:
+    inputs = "(int64[1] n, int64[2, 2] m, float like)"
+    assert holds_half(load(text(f"g {inputs} => (float y) {{ {body} }}")))
+    plain = body.replace("float16[1]", "float[1]").replace("dtype = 10", "dtype = 1")
+    assert not holds_half(load(text(f"g {inputs} => (float y) {{ {plain} }}")))
+
+
 def test_random_outputs_are_compared_by_form() -> None:
     body = """g (float[3] x) => (float[3] y, float[3] z)
         {{ r = {op} y = Add(x, r) z = Relu(x) }}"""
@@ -228,6 +244,14 @@ def test_a_result_that_does_not_run_fails() -> None:
     assert "does not run" in verdict.outputs[0].reason
     with pytest.raises(ExecutionError, match="give samples"):
         verify(result, source, exactness=Exactness.LOSSY)
+
+
+def test_a_source_that_runs_on_some_samples_only_is_not_the_fault_of_the_result() -> None:
+    source = text("g (float[4] x, int64 i) => (float y) { y = Gather(x, i) }")
+    samples = [{"x": np.zeros(4, np.float32), "i": np.array(index)} for index in (0, 9)]
+    assert verify(source, source, exactness=Exactness.BITWISE, samples=samples[:1]).ok
+    with pytest.raises(ExecutionError, match=r"the source does not run on sample 1 .*Gather"):
+        verify(source, source, exactness=Exactness.BITWISE, samples=samples)
 
 
 def test_samples_of_the_user(tmp_path: Path) -> None:

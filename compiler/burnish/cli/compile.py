@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
+from burnish.cli.calibration import add_calibration_options, calibration_of
 from burnish.cli.options import (
     add_pipeline_options,
     add_sample_options,
@@ -23,6 +25,7 @@ EXAMPLES = (
     "model.onnx -o out/",
     "model.onnx -o small.onnx -O1 --dim batch=1",
     "model.onnx -o out/ --passes 'fixpoint[fold-constants, eliminate-identity]'",
+    "model.onnx -o out/ --passes 'O2, insert-qdq{calibration=mse}' --allow lossy --data samples.npz",
 )
 
 
@@ -38,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_pipeline_options(parser)
     add_sample_options(parser)
+    add_calibration_options(parser)
     parser.add_argument(
         "--each-pass", action="store_true", help="measure how far each pass moves the outputs"
     )
@@ -49,6 +53,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, screen: Screen) -> int:
     """Compile; 1 when the answers differ."""
+    return run_compile(arguments, screen, pipeline_keywords(arguments))
+
+
+def run_compile(arguments: argparse.Namespace, screen: Screen, how: Mapping[str, Any]) -> int:
+    """Compile and report.
+
+    Args:
+        arguments: parsed options of samples, data and output.
+        screen: where it is told.
+        how: further arguments of :func:`burnish.driver.compile`.
+    """
     from burnish.driver import compile
     from burnish.trace import watch_passes
     from burnish.views.report import summary_lines
@@ -70,9 +85,10 @@ def run(arguments: argparse.Namespace, screen: Screen) -> int:
             arguments.output,
             verify=not arguments.no_verify,
             keep_going=arguments.keep_going,
+            calibration=calibration_of(arguments, screen),
             progress=progress,
             watch=watch_passes(**samples) if arguments.each_pass else None,
-            **pipeline_keywords(arguments),
+            **how,
             **samples,
         )
     except VerificationFailed as error:
@@ -83,6 +99,16 @@ def run(arguments: argparse.Namespace, screen: Screen) -> int:
     return _report(artifact, arguments, screen)
 
 
+def _word(artifact: Artifact) -> str:
+    """What became of the answers of a model that is right."""
+    manifest = artifact.manifest
+    assert manifest.verdict is not None
+    if not any(item["exactness"] == "lossy" and item["file"] for item in manifest.passes):
+        return "answers are as before"
+    worst = max(manifest.verdict["outputs"], key=lambda item: item["max_abs"] or 0.0)
+    return f"answers moved on purpose, by up to {worst['max_abs']:.3g} in {worst['name']}"
+
+
 def _report(artifact: Artifact, arguments: argparse.Namespace, screen: Screen) -> int:
     from burnish.views.report import how_many
 
@@ -91,7 +117,7 @@ def _report(artifact: Artifact, arguments: argparse.Namespace, screen: Screen) -
     if verdict is None:
         screen.say("  not verified")
     else:
-        word = "answers are as before" if ok else "ANSWERS DIFFER"
+        word = _word(artifact) if ok else "ANSWERS DIFFER"
         samples = how_many(verdict["samples"], "sample")
         screen.say(f"  {word}: {samples} on {verdict['engine']}")
         for note in verdict["notes"]:
@@ -99,6 +125,8 @@ def _report(artifact: Artifact, arguments: argparse.Namespace, screen: Screen) -
         for output in verdict["outputs"]:
             if not output["ok"]:
                 screen.say(f"    {output['name']} ({output['where']}): {output['reason']}")
+    for line in (artifact.manifest.audit or {}).get("text", ()):
+        screen.say(f"  {line}")
     if arguments.json:
         manifest = artifact.manifest.json()
         path = str(artifact.path)

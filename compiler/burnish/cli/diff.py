@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from burnish.cli.options import add_pipeline_options, pipeline_keywords, shape_keywords
-from burnish.cli.pages import check_page, write_page
+from burnish.cli.pages import check_page, tell_page, write_page
 from burnish.cli.screen import Screen
 from burnish.errors import InputError
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from burnish.views.history import History
 
 SUMMARY = "show what each pass changes in a model, or what differs between two models or two runs"
+MODEL = "model.onnx"
+"""What the model in an artifact is called."""
+
 EXAMPLES = (
     "model.onnx -O2",
     "model.onnx --only fold-constants --node conv1",
@@ -59,34 +62,68 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+_PIPELINE = ("-O", "--passes", "--target", "--allow", "--stop-after", "--figures", "--each-pass")
+"""Options about passes that run; two files and two artifacts run none."""
+
+_SIZES = ("--input-shape", "--dim")
+
+
 def run(arguments: argparse.Namespace, screen: Screen) -> int:
     """Show differences; for two files or artifacts 0 when there is none and 1 otherwise."""
-    if arguments.other and arguments.pictures:
-        raise InputError("--pictures shows one model's passes", mend="leave it out, or OTHER")
-    runs = arguments.other and all(map(os.path.isdir, (arguments.model, arguments.other)))
-    if arguments.ignore_names and (runs or not arguments.other):
-        raise InputError("--ignore-names compares two files", mend="leave it out")
-    if runs:
-        return _runs(arguments, screen)
-    return _two(arguments, screen) if arguments.other else _one(arguments, screen)
+    if not arguments.other:
+        return _one(arguments, screen)
+    _refuse(arguments, ("--pictures", *_PIPELINE), "does not go with two files or artifacts")
+    return _runs(arguments, screen) if _are_artifacts(arguments) else _two(arguments, screen)
+
+
+def _are_artifacts(arguments: argparse.Namespace) -> bool:
+    """Whether two artifacts are compared.
+
+    Raises:
+        InputError: when it is an artifact and a file.
+    """
+    names = arguments.model, arguments.other
+    folders = [name for name in names if os.path.isdir(name)]
+    for name in folders[: len(folders) % 2]:
+        mend = f"compare with the model in it: {Path(name) / MODEL}"
+        raise InputError("this is a folder, and the other is none", where=name, mend=mend)
+    return bool(folders)
+
+
+def _refuse(arguments: argparse.Namespace, options: Sequence[str], why: str) -> None:
+    """Refuse those of ``options`` that were given: nothing that is asked for is passed over.
+
+    Raises:
+        InputError: when one was given; ``why`` continues the sentence that it begins.
+    """
+    unset = {"--target": "ort-cpu", "--allow": "float"}
+    for option in options:
+        name = "level" if option == "-O" else option.removeprefix("--").replace("-", "_")
+        if getattr(arguments, name) not in (None, False, [], unset.get(option)):
+            raise InputError(f"{option} {why}", mend="leave it out")
 
 
 def _runs(arguments: argparse.Namespace, screen: Screen) -> int:
     from burnish.views.comparison import history_of_runs
-    from burnish.views.report import names
     from burnish.views.runs import diff_artifacts
 
-    if arguments.figures or arguments.passes or arguments.level:
-        raise InputError("these options do not go with two artifacts", mend="leave them out")
+    _refuse(arguments, _SIZES, "does not go with two artifacts")
+    _refuse(arguments, ("--ignore-names",), "compares two files")
     page = _page_name(arguments)
-    found = diff_artifacts(Path(arguments.model), Path(arguments.other)).only(arguments.only)
+    found = diff_artifacts(Path(arguments.model), Path(arguments.other))
+    if arguments.only:
+        if arguments.only not in found.names:
+            _check_pass(arguments.only)
+        found = found.only(arguments.only)
+    if arguments.node:
+        found = found.about(arguments.node)
     if page is not None:
-        _write_comparison(page, history_of_runs(found, (arguments.model, arguments.other)), screen)
+        history = history_of_runs(found, (arguments.model, arguments.other))
+        _write_comparison(page, history, arguments, screen)
     elif arguments.json:
         screen.json(found.json())
     else:
-        node = arguments.node
-        screen.diff(line for line in found.lines if not node or names(line, node))
+        screen.diff(found.lines)
     screen.say(found.summary())
     return 1 if found else 0
 
@@ -98,10 +135,6 @@ def _two(arguments: argparse.Namespace, screen: Screen) -> int:
     from burnish.shapes import Shapes
     from burnish.views.comparison import history_of_models
 
-    if arguments.figures or arguments.passes or arguments.level:
-        raise InputError(
-            "options of a pipeline do not go with two files", mend="leave them out, or OTHER"
-        )
     if arguments.only:
         _check_part(arguments.only)
     page = _page_name(arguments)
@@ -113,7 +146,7 @@ def _two(arguments: argparse.Namespace, screen: Screen) -> int:
         figures = [measure(model, Shapes(model)) for model in models]
         names = Path(arguments.model).name, Path(arguments.other).name
         history = history_of_models(found, names, (figures[0], figures[1]))
-        _write_comparison(page, history, screen)
+        _write_comparison(page, history, arguments, screen)
     elif arguments.json:
         screen.json(found.json(every=False))
     else:
@@ -131,11 +164,13 @@ def _page_name(arguments: argparse.Namespace) -> Path | None:
     return check_page(arguments.html, [arguments.model, arguments.other])
 
 
-def _write_comparison(page: Path, history: History, screen: Screen) -> None:
+def _write_comparison(
+    page: Path, history: History, arguments: argparse.Namespace, screen: Screen
+) -> None:
     from burnish.views.page import render_page
 
     write_page(page, render_page(history, title=history.model, steps="parts"))
-    screen.result(str(page))
+    tell_page(page, screen, json=arguments.json)
 
 
 def _check_part(name: str) -> None:
@@ -154,16 +189,12 @@ def _one(arguments: argparse.Namespace, screen: Screen) -> int:
     from burnish.views.pictures import check_pictures, write_pictures
     from burnish.views.report import summary_lines
 
-    if arguments.only:
-        _check_pass(arguments.only)
+    _check_one(arguments)
     page = check_page(arguments.html, [arguments.model]) if arguments.html else None
-    if arguments.each_pass and page is None:
-        mend = "see: burnish verify MODEL --each-pass"
-        raise InputError("--each-pass goes with --html only", mend=mend)
     if arguments.pictures:
         check_pictures(arguments.pictures)
     screen.progress("load")
-    wanted = page is not None or arguments.pictures is not None
+    wanted = bool(page is not None or arguments.pictures or arguments.node)
     done = optimize(
         arguments.model,
         opening=wanted,
@@ -175,16 +206,49 @@ def _one(arguments: argparse.Namespace, screen: Screen) -> int:
             screen.say(f"drawn: {picture}")
     if page is not None:
         write_page(page, _page(done, arguments))
-        screen.result(str(page))
+        tell_page(page, screen, json=arguments.json)
         return 0
+    values = _values(done, arguments.node)
+    chosen = _chosen(done.records, arguments.only, values)
     if arguments.json:
-        screen.json(_json(done.records, arguments))
+        screen.json(_json(done.records, chosen, values, figures=arguments.figures))
         return 0
-    for record in _chosen(done.records, arguments):
-        _show(record, arguments, screen)
+    for record in chosen:
+        _show(record, values, screen, figures=arguments.figures)
+    if arguments.node and not chosen:
+        screen.say(f"no change names '{arguments.node}'")
     for line in summary_lines(done.records):
         screen.say(line)
     return 0
+
+
+def _values(done: Optimized, name: str | None) -> frozenset[str] | None:
+    """The values that ``--node`` is about; None is all of them."""
+    from burnish.views.report import values_called
+
+    if name is None or done.opening is None:
+        return None
+    return values_called(name, [done.opening, *(record.diff for record in done.records)])
+
+
+def _check_one(arguments: argparse.Namespace) -> None:
+    """What may be asked of one model.
+
+    Raises:
+        InputError: when it is something else.
+    """
+    if os.path.isdir(arguments.model):
+        mend = f"name its model, {Path(arguments.model) / MODEL}, or see: burnish view"
+        raise InputError("one artifact alone is no model", where=arguments.model, mend=mend)
+    _refuse(arguments, ("--ignore-names",), "compares two files")
+    if arguments.html:
+        why = "does not go with --html: the page has filters of its own"
+        _refuse(arguments, ("--only", "--node", "--figures"), why)
+    elif arguments.each_pass:
+        mend = "see: burnish verify MODEL --each-pass"
+        raise InputError("--each-pass goes with --html only", mend=mend)
+    if arguments.only:
+        _check_pass(arguments.only)
 
 
 def _watch() -> Watcher:
@@ -227,39 +291,47 @@ def _check_pass(name: str) -> None:
         raise InputError(f"no pass is named '{name}'", where="--only", mend=mend)
 
 
-def _chosen(records: Sequence[PassRecord], arguments: argparse.Namespace) -> list[PassRecord]:
+def _chosen(
+    records: Sequence[PassRecord], only: str | None, values: frozenset[str] | None
+) -> list[PassRecord]:
     from burnish.views.report import diff_lines, pass_name
 
     return [
         record
         for record in records
-        if record.diff
-        and (not arguments.only or pass_name(record) == arguments.only)
-        and (not arguments.node or diff_lines(record.diff, arguments.node))
+        if (not only or pass_name(record) == only) and diff_lines(record.diff, values)
     ]
 
 
-def _show(record: PassRecord, arguments: argparse.Namespace, screen: Screen) -> None:
+def _show(
+    record: PassRecord, values: frozenset[str] | None, screen: Screen, *, figures: bool
+) -> None:
     from burnish.views.report import diff_lines, record_line
 
-    if arguments.figures:
+    if figures:
         screen.result(record_line(record))
         return
     turn = f", round {record.round}" if record.round else ""
     screen.result(f"# pass {record.index}{turn}: {record.spec} ({record.diff.summary()})")
-    screen.diff(diff_lines(record.diff, arguments.node))
+    screen.diff(diff_lines(record.diff, values))
 
 
-def _json(records: Sequence[PassRecord], arguments: argparse.Namespace) -> dict[str, object]:
+def _json(
+    records: Sequence[PassRecord],
+    chosen: Sequence[PassRecord],
+    values: frozenset[str] | None,
+    *,
+    figures: bool,
+) -> dict[str, object]:
     from burnish.views.report import diff_json, diff_lines, records_json
 
     passes = []
     every = records_json(records)
-    for record in _chosen(records, arguments):
+    for record in chosen:
         held = every[record.index]
         del held["file"]
-        if not arguments.figures:
-            held["lines"] = diff_lines(record.diff, arguments.node)
+        if not figures:
+            held["lines"] = diff_lines(record.diff, values)
             held["diff"] = diff_json(record.diff)
         passes.append(held)
     before = records[0].before.json() if records else None

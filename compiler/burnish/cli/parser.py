@@ -8,12 +8,14 @@ import sys
 from types import ModuleType
 from typing import Any, NoReturn
 
+from burnish.cli import audit as audit_command
 from burnish.cli import bisect as bisect_command
 from burnish.cli import compile as compile_command
 from burnish.cli import diff as diff_command
 from burnish.cli import explain as explain_command
 from burnish.cli import inspect as inspect_command
 from burnish.cli import passes as passes_command
+from burnish.cli import quantize as quantize_command
 from burnish.cli import reduce as reduce_command
 from burnish.cli import targets as targets_command
 from burnish.cli import verify as verify_command
@@ -25,11 +27,13 @@ __all__ = ["build_parser"]
 
 _COMMANDS: tuple[tuple[str, ModuleType], ...] = (
     ("compile", compile_command),
+    ("quantize", quantize_command),
     ("diff", diff_command),
     ("explain", explain_command),
     ("bisect", bisect_command),
     ("verify", verify_command),
     ("reduce", reduce_command),
+    ("audit", audit_command),
     ("inspect", inspect_command),
     ("view", view_command),
     ("passes", passes_command),

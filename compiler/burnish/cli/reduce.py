@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -85,9 +85,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, screen: Screen) -> int:
     """Reduce; after an interrupt or an error the best so far is written."""
     from burnish.loading import load
-    from burnish.reduction import Reducer, seeded_feeds
+    from burnish.reduction import Reducer
     from burnish.reduction.checks import SameFailure
-    from burnish.samples import check_samples, read_samples
+    from burnish.samples import check_samples
 
     path = _destination(arguments)
     given = sample_keywords(arguments)
@@ -99,16 +99,8 @@ def run(arguments: argparse.Namespace, screen: Screen) -> int:
         _check_weights(model, path)
         for note in check_samples(given["samples"], model):
             screen.say(f"note: {note}")
-        seeded = not given["samples"]
-        feeds: Sequence[Feeds] = (
-            seeded_feeds(model, given["seeds"], bound["dims"], engine=None)
-            if seeded
-            else tuple(read_samples(given["samples"], model))
-        )
-        # What crashes the runtime in a process of its own would also crash this one.
-        engine: Engine = "reference" if check.crashes(model, feeds) else "auto"
-        if seeded:
-            feeds = seeded_feeds(model, given["seeds"], bound["dims"], engine=engine)
+        feeds, engine = _inputs(model, check, given, bound["dims"])
+        _check_samples(path, len(feeds), arguments)
         reducer = Reducer(
             model,
             fails,
@@ -131,6 +123,26 @@ def run(arguments: argparse.Namespace, screen: Screen) -> int:
     samples = _write(done, path)
     _report(done, path, samples, failure, arguments, screen)
     return 0
+
+
+def _inputs(
+    model: Model, check: Check, given: Mapping[str, Any], dims: Mapping[str, int]
+) -> tuple[Sequence[Feeds], Engine]:
+    """The user's samples or seeded ones, and what may run the model in this process."""
+    from burnish.reduction import seeded_feeds
+    from burnish.samples import read_samples
+
+    seeded = not given["samples"]
+    feeds: Sequence[Feeds] = (
+        seeded_feeds(model, given["seeds"], dims, engine=None)
+        if seeded
+        else tuple(read_samples(given["samples"], model))
+    )
+    # What crashes the runtime in a process of its own would also crash this one.
+    engine: Engine = "reference" if check.crashes(model, feeds) else "auto"
+    if seeded:
+        feeds = seeded_feeds(model, given["seeds"], dims, engine=engine)
+    return feeds, engine
 
 
 @contextmanager
@@ -163,13 +175,28 @@ def _destination(arguments: argparse.Namespace) -> Path:
     if path.suffix != ".onnx":
         mend = "name it so: its samples go beside it, as .npz"
         raise InputError("the name does not end in .onnx", where=arguments.output, mend=mend)
-    beside = path.with_suffix(".npz")
     sources = [arguments.model, *(arguments.samples or ())]
-    check_not_source([path, path.with_name(f"{path.name}.data"), beside], sources)
-    if beside.exists() and not path.exists():
-        mend = "name another file with -o, or move it away"
-        raise InputError("a file that is not ours is there", where=str(beside), mend=mend)
+    check_not_source([path, path.with_name(f"{path.name}.data")], sources)
+    _check_samples(path, 1, arguments)
     return path
+
+
+def _sample_paths(path: Path, number: int) -> list[Path]:
+    """Where so many samples of the result ``path`` go."""
+    more = [path.with_name(f"{path.stem}-{each}.npz") for each in range(1, number)]
+    return [path.with_suffix(".npz"), *more][:number]
+
+
+def _check_samples(path: Path, number: int, arguments: argparse.Namespace) -> None:
+    """Refuse to write samples over what another run, or another tool, has left."""
+    from burnish.artifact import check_not_source
+
+    beside = _sample_paths(path, number)
+    check_not_source(beside, [arguments.model, *(arguments.samples or ())])
+    found = next((each for each in beside if each.exists()), None)
+    if found is not None and not path.exists():
+        mend = "name another file with -o, or move it away"
+        raise InputError("a file that is not ours is there", where=str(found), mend=mend)
 
 
 def _check_weights(model: Model, path: Path) -> None:
@@ -201,18 +228,17 @@ class _Telling:
 def _write(done: Reduction, path: Path) -> list[Path]:
     """Write the model and its samples; the samples that were written."""
     from burnish.artifact import make_folder
-    from burnish.reduction.checks import is_writable, write_samples
+    from burnish.sample_files import is_writable, write_samples
     from burnish.saving import save
 
     make_folder(path.parent)
     save(done.model, path)
     feeds = [each for each in done.feeds if each]
-    names = [path.with_suffix(".npz")]
-    names += [path.with_name(f"{path.stem}-{number}.npz") for number in range(1, len(feeds))]
-    if not feeds or not all(map(is_writable, feeds)):
+    if not all(map(is_writable, feeds)):
         return []
-    write_samples(feeds, names[: len(feeds)])
-    return names[: len(feeds)]
+    names = _sample_paths(path, len(feeds))
+    write_samples(feeds, names)
+    return names
 
 
 def _report(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import sys
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -18,6 +20,7 @@ __all__ = ["OutputError", "Screen"]
 
 _COLOURS = {"-": "\033[31m", "+": "\033[32m", "@": "\033[36m"}
 _PLAIN = "\033[0m"
+_SELDOM_SECONDS = 10.0
 _STAGES = {
     "load": "loading",
     "optimize": "optimizing",
@@ -41,6 +44,8 @@ class Screen:
     def __init__(self, *, quiet: bool = False, debug: bool = False) -> None:
         self.quiet = quiet
         self.debug = debug
+        self._live = False
+        self._said = -math.inf
 
     def result(self, text: str) -> None:
         """Print a result on stdout.
@@ -48,6 +53,7 @@ class Screen:
         Raises:
             OutputError: when stdout cannot be written; here and in all that prints results.
         """
+        self._clear()
         with _writing():
             print(text)
 
@@ -71,10 +77,29 @@ class Screen:
     def say(self, text: str) -> None:
         """Print words for people on stderr, unless told to be quiet."""
         if not self.quiet:
+            self._clear()
             print(text, file=sys.stderr, flush=True)
+
+    def live(self, text: str) -> None:
+        """Show how far work is: on a terminal in one line that changes, elsewhere now and then."""
+        if self.quiet or sys.stderr is None:
+            return
+        if sys.stderr.isatty():
+            print(f"\r{text}\033[K", end="", file=sys.stderr, flush=True)
+            self._live = True
+        elif time.monotonic() - self._said >= _SELDOM_SECONDS:
+            self._said = time.monotonic()
+            self.say(text)
+
+    def _clear(self) -> None:
+        """Take the line away that :meth:`live` wrote."""
+        if self._live:
+            self._live = False
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
 
     def fail(self, text: str) -> None:
         """Print why the command ends, on stderr."""
+        self._clear()
         shade = "\033[31m" if _is_coloured(sys.stderr) else ""
         print(f"{shade}burnish: {text}{_PLAIN if shade else ''}", file=sys.stderr, flush=True)
 

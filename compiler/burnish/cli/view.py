@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from burnish.cli.pages import check_page, write_page
+from burnish.cli.pages import check_page, tell_page, write_page
 from burnish.cli.screen import Screen
 
 SUMMARY = "show what each pass did to a compiled model, as one page for a browser"
@@ -29,10 +29,7 @@ def run(arguments: argparse.Namespace, screen: Screen) -> int:
     default = f"{folder.resolve().name or 'artifact'}.html"
     path = check_page(arguments.output or default, [arguments.artifact])
     write_page(path, render_artifact(folder))
-    if arguments.json:
-        screen.json({"path": str(path), "bytes": path.stat().st_size})
-    else:
-        screen.result(str(path))
+    tell_page(path, screen, json=arguments.json)
     if arguments.open:
         import webbrowser
 

@@ -30,14 +30,14 @@ from burnish.artifact import check_not_source, versions
 from burnish.culprit.course import Course
 from burnish.culprit.finding import Bisection, Culprit, Reproducer
 from burnish.culprit.hunt import Found, Hunt, Say
-from burnish.culprit.judging import Check, Feed, Judge, Trial, read_check, why_invalid
+from burnish.culprit.judging import Check, Feed, Judge, Trial, is_command, read_check, why_invalid
 from burnish.culprit.reproducer import Replay, check_place, is_reproducer, read, settings, write
-from burnish.culprit.smallest import smallest
+from burnish.culprit.smallest import SEEDS, smallest
 from burnish.driver import Source, allowed, pipeline_of
 from burnish.errors import ExecutionError, InputError
 from burnish.evaluate import Evaluator
 from burnish.ir import Model
-from burnish.loading import load
+from burnish.loading import load, source_name
 from burnish.passdef import Exactness
 from burnish.pipeline import Pipeline
 from burnish.samples import Samples, check_samples
@@ -58,7 +58,7 @@ def bisect(
     allow: Exactness = Exactness.FLOAT,
     check: str | Check | None = None,
     samples: Samples | None = None,
-    seeds: Sequence[int] = (0, 1),
+    seeds: Sequence[int] = SEEDS,
     atol: float | None = None,
     rtol: float | None = None,
     input_shapes: Mapping[str, Sequence[int]] = _NO_SHAPES,
@@ -101,7 +101,7 @@ def bisect(
         BuildError: when the reproducer cannot be written.
     """
     say = progress or _silent
-    name = _name(source)
+    name = source_name(source)
     wanted: dict[str, Any] = {
         "passes": passes,
         "samples": samples,
@@ -181,14 +181,6 @@ def _silent(text: str) -> None:
     """Tell nobody."""
 
 
-def _name(source: Source) -> str:
-    if isinstance(source, str | os.PathLike):
-        return Path(source).name or str(source)
-    if isinstance(source, Model):
-        return source.graph.name or "model"
-    return "model"
-
-
 def _spoken(check: str | Check | None) -> str:
     """A check as it is written down."""
     if check is None or isinstance(check, str):
@@ -213,7 +205,9 @@ def _need_check(how: Replay, check: str | Check | None, where: object) -> None:
         raise InputError(
             "this is the fault of a check, which is not run unasked",
             where=str(where),
-            mend=f"look at it, then add --check '{how.check}'",
+            mend=f"look at it, then add --check '{how.check}'"
+            if is_command(how.check)
+            else f"from Python, give the function {how.check} as check",
         )
 
 

@@ -22,7 +22,7 @@ from burnish.ir import Model, all_nodes
 from burnish.loading import load
 from burnish.memory import without_collection
 from burnish.passdef import Exactness, Fuel, Rewrite
-from burnish.pipeline import PassRecord, Pipeline
+from burnish.pipeline import PassRecord, Pipeline, weakest_promise
 from burnish.target import Target
 
 __all__ = ["Change", "Course", "Moment", "State"]
@@ -127,8 +127,7 @@ class Course:
                 records.extend(itertools.islice(steps, passes))
             except PassError as error:
                 fault = error
-        changed = (record.exactness for record in records if record.diff)
-        return State(model, max(changed, default=Exactness.BITWISE), fault)
+        return State(model, weakest_promise(records), fault)
 
     def change(self, good: Moment, moment: Moment) -> Change:
         """What changed between a good moment and the first bad one.

@@ -28,6 +28,7 @@ from burnish.ir import (
     scopes,
 )
 from burnish.loading import load
+from burnish.sample_files import is_plain
 from burnish.shapes import Shapes
 from burnish.symbolic import Dim, has_unknown, parse
 
@@ -197,7 +198,7 @@ def extracted(model: Model, region: Region, feed: Feed, *, static: bool) -> Extr
     while True:
         cuts = _cuts(region)
         held = _values(model, [value for value in cuts if value.producer() is not None], feed)
-        tied = [value for value, array in held.items() if not _is_storable(array)]
+        tied = [value for value, array in held.items() if not is_plain(array)]
         if not tied:
             break
         region.update((maker, None) for value in tied if (maker := value.producer()) is not None)
@@ -223,7 +224,7 @@ def _output_types(model: Model, outputs: list[Value], feed: Feed) -> dict[str, _
         found[str(value.name)] = shapes.dtype(value), _known_shape(shapes.shape(value))
     unknown = [value for value in outputs if value.type is None and None in found[str(value.name)]]
     for value, held in _values(model, unknown, feed).items():
-        if _is_storable(held):
+        if is_plain(held):
             found[str(value.name)] = _type(value, shapes, np.asarray(held))
     return found
 
@@ -253,11 +254,6 @@ def _values(model: Model, wanted: list[Value], feed: Feed) -> dict[Value, object
     names = [str(value.name) for value in wanted]
     seen = Evaluator(model, outputs=names).run(feed)
     return {value: seen[str(value.name)] for value in wanted}
-
-
-def _is_storable(held: object) -> bool:
-    """Whether an array can be written to a .npz file and read back; others have no such form."""
-    return isinstance(held, np.ndarray | np.generic) and np.asarray(held).dtype.kind in "biufc"
 
 
 def _read_outside(region: Region) -> list[Value]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,6 +11,7 @@ from typing import Any, Literal, TypeAlias
 
 import onnx
 
+from burnish.commands import run_command
 from burnish.culprit.course import State
 from burnish.errors import InputError, ModelError
 from burnish.ir import Model
@@ -21,7 +21,7 @@ from burnish.saving import save, to_proto
 from burnish.verify import Verdict, verify
 from burnish.views.report import how_many
 
-__all__ = ["Check", "Feed", "Judge", "Kind", "Trial", "read_check", "why_invalid"]
+__all__ = ["Check", "Feed", "Judge", "Kind", "Trial", "is_command", "read_check", "why_invalid"]
 
 Feed: TypeAlias = Mapping[str, Any]
 Kind: TypeAlias = Literal["", "answers", "refused", "invalid", "raised", "check"]
@@ -166,15 +166,17 @@ def _checked(check: Check, model: Model) -> Trial:
                 raise
             return Trial(False, "invalid", f"the result is not a valid model: {why}")
         good = check(path)
-    said = getattr(check, "said", "")
-    return Trial(good, "check" if good is False else "", said if good is not True else "")
+    if good:
+        return Trial(True)
+    said = "the check says that it is bad" if good is False else "the check cannot tell"
+    return Trial(good, "check" if good is False else "", getattr(check, "said", said))
 
 
 class _Command:
     """A command of the user's as a check, with the exit codes of ``git bisect run``.
 
     Attributes:
-        said: how it ended last, and the last line it printed.
+        said: how it ended last, and the last line it said.
     """
 
     def __init__(self, text: str) -> None:
@@ -182,23 +184,17 @@ class _Command:
         self.said = ""
 
     def __call__(self, path: Path) -> bool | None:
-        line = self.text.replace(_PLACE, shlex.quote(str(path)))
-        ran = subprocess.run(
-            line,
-            shell=True,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            check=False,
-        )
-        printed = ran.stdout.strip().splitlines()
-        ended = f"was ended by signal {-ran.returncode}" if ran.returncode < 0 else "exited with"
-        self.said = f"the check {ended}" + (f" {ran.returncode}" if ran.returncode >= 0 else "")
-        if printed:
-            self.said += f": {printed[-1]}"
-        return None if ran.returncode == _CANNOT_TELL else ran.returncode == 0
+        ended = run_command(self.text.replace(_PLACE, shlex.quote(str(path))))
+        how = "exited with" if ended.code >= 0 else "was ended by signal"
+        self.said = f"the check {how} {abs(ended.code)}"
+        if ended.last:
+            self.said += f": {ended.last}"
+        return None if ended.code == _CANNOT_TELL else ended.code == 0
+
+
+def is_command(text: str) -> bool:
+    """Whether a text says where the model goes, as the command of a check does."""
+    return _PLACE in text
 
 
 def read_check(given: str | Check | None) -> Check | None:
@@ -213,7 +209,7 @@ def read_check(given: str | Check | None) -> Check | None:
     """
     if not isinstance(given, str):
         return given
-    if _PLACE not in given:
+    if not is_command(given):
         mend = "as in --check 'python check.py {model}'"
         raise InputError("the command does not say where the model goes", where=given, mend=mend)
     return _Command(given)

@@ -21,13 +21,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from burnish.artifact import check_destination, replacing_folder
 from burnish.culprit.finding import FORMAT, Bisection, Reproducer
-from burnish.culprit.judging import Feed
+from burnish.culprit.judging import is_command
 from burnish.culprit.smallest import Example, count
 from burnish.errors import BuildError, InputError
+from burnish.sample_files import write_samples
 from burnish.saving import save
 
 __all__ = ["Replay", "check_place", "is_reproducer", "read", "write"]
@@ -47,7 +46,7 @@ class Replay:
         atol: allowed absolute difference, where one was given.
         rtol: allowed relative difference, where one was given.
         stop_after: the most rewrites, where it was given.
-        check: the command that decides, where the fault is that of a check.
+        check: the command, or the name of the function, that decides where there is a check.
     """
 
     model: Path
@@ -85,7 +84,7 @@ def _ours(folder: Path) -> set[str]:
         _PIPELINE,
         _REPORT,
         _README,
-        *(samples if isinstance(samples, list) else ()),
+        *(map(str, samples) if isinstance(samples, list) else ()),
     }
 
 
@@ -144,13 +143,11 @@ def write(out: Path, example: Example, bisection: Bisection, how: Replay) -> Bis
     """
     path = check_place(out)
     names = [f"inputs{f'-{number}' if number else ''}.npz" for number in range(len(example.feeds))]
-    names = names if all(map(_is_storable, example.feeds)) else []
     how = replace(how, stop_after=None if example.alone else how.stop_after)
-    command = f"burnish bisect {shlex.quote(str(out))}"
-    if how.check:
-        command += f" --check {shlex.quote(how.check)}"
+    command = _replay(out, how.check)
     made = Reproducer(out, count(example.model), example.whole, example.spec, command)
-    told = replace(bisection, reproducer=made)
+    notes = (*bisection.notes, *([example.note] if example.note else ()))
+    told = replace(bisection, reproducer=made, notes=notes)
     replay = {
         "target": how.target,
         "samples": names,
@@ -162,10 +159,8 @@ def write(out: Path, example: Example, bisection: Bisection, how: Replay) -> Bis
     report = json.dumps({**told.json(), "replay": replay}, indent=1, ensure_ascii=False)
     with replacing_folder(path, check=check_place) as folder:
         save(example.model, folder / _MODEL)
+        write_samples(example.feeds, [folder / name for name in names])
         try:
-            for name, feed in zip(names, example.feeds, strict=False):
-                arrays: dict[str, Any] = {key: np.asarray(held) for key, held in feed.items()}
-                np.savez(folder / name, **arrays)
             (folder / _PIPELINE).write_text(f"{example.spec}\n", encoding="utf-8")
             (folder / _REPORT).write_text(f"{report}\n", encoding="utf-8")
             (folder / _README).write_text(_readme(told, out), encoding="utf-8")
@@ -178,12 +173,12 @@ def write(out: Path, example: Example, bisection: Bisection, how: Replay) -> Bis
     return told
 
 
-def _is_storable(feed: Feed) -> bool:
-    """Whether all inputs can be written to a file; else seeded ones are used."""
-    return all(
-        isinstance(held, np.ndarray | np.generic) and np.asarray(held).dtype.kind in "biufcSU"
-        for held in feed.values()
-    )
+def _replay(out: Path, check: str) -> str:
+    """What shows the fault again: a command, or a line of Python where a function decides."""
+    if check and not is_command(check):
+        return f"burnish.bisect({str(out)!r}, check={check})"
+    command = f"burnish bisect {shlex.quote(str(out))}"
+    return f"{command} --check {shlex.quote(check)}" if check else command
 
 
 def _readme(bisection: Bisection, out: Path) -> str:

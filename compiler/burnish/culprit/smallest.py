@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import contextlib
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,15 +13,20 @@ from burnish.culprit.course import Course
 from burnish.culprit.extraction import Extract, extracted, regions
 from burnish.culprit.hunt import Found, Say
 from burnish.culprit.judging import Feed, Judge
-from burnish.errors import BurnishError
+from burnish.errors import BurnishError, InputError
 from burnish.evaluate import Evaluator
 from burnish.ir import Model, TensorProtocol, all_nodes, make_tensor, outputs_of
 from burnish.loading import load
 from burnish.pipeline import Pipeline
+from burnish.sample_files import is_writable
 from burnish.text import digest
+from burnish.verify.feeds import Feeds
 from burnish.views.report import how_many
 
-__all__ = ["Example", "count", "smallest"]
+__all__ = ["SEEDS", "Example", "count", "smallest"]
+
+SEEDS = (0, 1)
+"""Of the samples that are made up where none is given."""
 
 _MOST_CHECKS = 400
 _LARGEST = 300
@@ -37,6 +44,7 @@ class Example:
         spec: the pipeline, as text.
         whole: how many nodes the model had that this is a part of.
         alone: whether the pipeline is the culprit alone.
+        note: what the reader should know.
     """
 
     model: Model
@@ -44,6 +52,11 @@ class Example:
     spec: str
     whole: int
     alone: bool = True
+    note: str = ""
+
+
+class _Enough(Exception):
+    """So many checks were made that a smaller part is not worth more."""
 
 
 @dataclass(frozen=True)
@@ -90,11 +103,34 @@ def smallest(course: Course, found: Found, judge: Judge, say: Say) -> Example:
             whole = count(before)
             say(f"the fault shows in {count(part.model)} of {whole} nodes")
             model, feeds = _reduced(part.model, feeds, question, say)
-            return Example(model, feeds, found.culprit.spec, whole)
+            example = Example(model, feeds, found.culprit.spec, whole)
+            return _writable(example, functools.partial(question.shows, model))
     say("the culprit does no harm alone: the reproducer is the whole run")
     feeds = tuple(judge.feeds) if judge.check is None else ()
     nodes = count(course.source)
-    return Example(course.source, feeds, str(course.pipeline), nodes, alone=False)
+    example = Example(course.source, feeds, str(course.pipeline), nodes, alone=False)
+    end = course.end
+    return _writable(
+        example, lambda given: judge.with_feeds(given)(course.source, end).good is False
+    )
+
+
+def _writable(example: Example, shows: Callable[[Sequence[Feed]], bool]) -> Example:
+    """The example with inputs that files can hold; seeded ones take the place of others."""
+    if all(map(is_writable, example.feeds)):
+        return example
+    note = ""
+    try:
+        seeded = list(Feeds(example.model, Evaluator(example.model).run, None, SEEDS, {}))
+        if not shows(seeded):
+            note = "on seeded ones the fault does not show"
+    except BurnishError as error:
+        note = f"seeded ones do not do ({error.what})"
+    if note:
+        note = (
+            f"no file holds inputs of these types, and {note}: replay it from Python with your own"
+        )
+    return replace(example, feeds=(), note=note)
 
 
 def count(model: Model) -> int:
@@ -130,7 +166,7 @@ def _reduced(
     All numbers stay those of the run: among made-up ones, or those of another shape, a rewrite
     without a fault may look like one with it.
     """
-    from burnish.reduction import reduce_case
+    from burnish.reduction import Reducer
 
     if count(model) > _LARGEST:
         return model, feeds
@@ -142,12 +178,18 @@ def _reduced(
 
     def fails(candidate: Model, given: Sequence[Feed]) -> bool:
         nonlocal checks
+        if checks == _MOST_CHECKS:
+            raise _Enough
         checks += 1
-        if checks > _MOST_CHECKS or not _is_real(candidate, given, real):
-            return False
-        return question.shows(candidate, given)
+        return _is_real(candidate, given, real) and question.shows(candidate, given)
 
-    done = reduce_case(model, fails, feeds=feeds)
+    try:
+        reducer = Reducer(model, fails, feeds=feeds)
+    except InputError:  # a fault that comes and goes: what was seen once is kept as it is
+        return model, feeds
+    with contextlib.suppress(_Enough, KeyboardInterrupt):  # what there is by then is written
+        reducer.run()
+    done = reducer.result()
     if count(done.model) < count(model):
         say(f"reduced to {how_many(count(done.model), 'node')}")
     return done.model, done.feeds

@@ -8,7 +8,16 @@ from typing import Any
 
 from burnish.modeldiff.distance import Distance
 
-__all__ = ["PARTS", "Fact", "NodeDiff", "NodeSide", "ScopeDiff", "WeightDiff", "WeightSide"]
+__all__ = [
+    "PARTS",
+    "Fact",
+    "NodeDiff",
+    "NodeSide",
+    "ScopeDiff",
+    "Terms",
+    "WeightDiff",
+    "WeightSide",
+]
 
 PARTS = ("header", "interface", "weights", "nodes", "shapes", "functions")
 """The parts of a comparison, in the order they are told."""
@@ -146,6 +155,19 @@ class NodeSide:
 
 
 @dataclass(frozen=True)
+class Terms:
+    """What the values at a node are called in its line.
+
+    Attributes:
+        inputs: of what it reads, ``""`` for an empty slot; a small constant in full.
+        outputs: of its results.
+    """
+
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class NodeDiff:
     """A node of one model, its counterpart in the other, or both.
 
@@ -155,6 +177,7 @@ class NodeDiff:
         before: as it was; None when it came.
         after: as it is; None when it went.
         lines: before and after as text, the second under the names of the first model.
+        terms: what values are called in these lines.
         notes: what differs, one short sentence each.
     """
 
@@ -162,6 +185,7 @@ class NodeDiff:
     before: NodeSide | None
     after: NodeSide | None
     lines: tuple[str | None, str | None]
+    terms: tuple[Terms | None, Terms | None]
     notes: tuple[str, ...] = ()
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from burnish.ir import Attr, Node, Value, constant, nested_graphs
-from burnish.modeldiff.findings import NodeSide
+from burnish.modeldiff.findings import NodeSide, Terms
 from burnish.modeldiff.fingerprint import Fingerprints, given
 from burnish.modeldiff.smallness import constant_text, is_spelled_out
 from burnish.text import line_text
@@ -65,6 +65,13 @@ class Names:
             name += "'"
         return name
 
+    def terms(self, node: Node, side: int) -> Terms:
+        """What the values at ``node``, of the old (0) or new (1) model, are called in its line."""
+        return Terms(
+            tuple(self.of(value, side) for value in given(node)),
+            tuple(self.of(value, side) for value in node.outputs),
+        )
+
     def line(self, node: Node, side: int, *, listed: bool = False) -> str:
         """One node on one line.
 
@@ -73,15 +80,16 @@ class Names:
             side: of which model it is.
             listed: whether it is listed, and so also what its results are really named.
         """
-        inputs = [self.of(value, side) for value in given(node)]
-        outputs = [self.of(value, side) for value in node.outputs]
+        terms = self.terms(node, side)
         attributes = self.prints[side].setting.attributes(node)
-        text = line_text(node.op_type, node.domain, node.overload, inputs, outputs, attributes)
+        text = line_text(
+            node.op_type, node.domain, node.overload, terms.inputs, terms.outputs, attributes
+        )
         notes = []
         if inside := sum(map(len, nested_graphs(node))):
             notes.append(f"{inside} nodes inside")
-        own = [value.name or "" for value in node.outputs]
-        if listed and own != outputs:
+        own = tuple(value.name or "" for value in node.outputs)
+        if listed and own != terms.outputs:
             notes.append(f"named {', '.join(own)}")
         return f"{text}  # {'; '.join(notes)}" if notes else text
 

@@ -183,9 +183,10 @@ class _Scope:
             self._names.line(node, side, listed=True),
             node_side(node, self._pairing.sides[side]),
         )
+        terms = self._names.terms(node, side)
         if side:
-            return NodeDiff("added", None, held, (None, text))
-        return NodeDiff("removed", held, None, (text, None))
+            return NodeDiff("added", None, held, (None, text), (None, terms))
+        return NodeDiff("removed", held, None, (text, None), (terms, None))
 
     def _pair(self, node: Node, twin: Node) -> NodeDiff:
         sides = tuple(map(node_side, (node, twin), self._pairing.sides))
@@ -198,7 +199,8 @@ class _Scope:
             notes.extend(self._notes(node, twin))
             if lines[0] == lines[1]:
                 lines = lines[0], f"{lines[1]}  # {'; '.join(notes) or 'differs within'}"
-        return NodeDiff(kind.word, sides[0], sides[1], lines, tuple(notes))
+        terms = self._names.terms(node, 0), self._names.terms(twin, 1)
+        return NodeDiff(kind.word, sides[0], sides[1], lines, terms, tuple(notes))
 
     def _notes(self, node: Node, twin: Node) -> Iterator[str]:
         """What differs between a node and its counterpart, one sentence each."""

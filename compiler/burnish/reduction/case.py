@@ -5,11 +5,11 @@ from __future__ import annotations
 import functools
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
 
 import onnx
 import xxhash
 
+from burnish.evaluate import Feeds
 from burnish.ir import Array, Model, TensorProtocol, make_tensor
 from burnish.serial.skeleton import assemble, dismantle
 from burnish.serial.tokens import Held, byte_length, mark, nested_graphs, set_token
@@ -27,8 +27,6 @@ __all__ = [
     "reads",
     "with_graph",
 ]
-
-Feeds: TypeAlias = Mapping[str, Any]
 
 # Bigger weights stay outside the proto: candidates share them.
 _OUTSIDE_BYTES = 1024

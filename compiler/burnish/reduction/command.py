@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import re
 import shlex
-import signal
 import subprocess
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from burnish.commands import Ended, run_command
 from burnish.errors import InputError
 from burnish.ir import Model
 from burnish.reduction.case import Feeds
-from burnish.reduction.checks import Outcome, write_samples
+from burnish.reduction.checks import Outcome
+from burnish.sample_files import write_samples
 from burnish.saving import save
 
 __all__ = ["DEFAULT_TIMEOUT", "CommandCheck"]
@@ -96,30 +95,17 @@ class CommandCheck:
         return filled
 
     def _run(self, arguments: Sequence[str], first: bool) -> Outcome:
+        limit = DEFAULT_TIMEOUT if self._timeout is None else self._timeout
         try:
-            process = subprocess.Popen(
-                arguments,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-                errors="replace",
-                start_new_session=True,
-            )
+            return _outcome(run_command(arguments, limit), arguments, first)
+        except subprocess.TimeoutExpired:
+            return self._late(limit, first)
         except OSError as error:
             raise InputError(
                 f"the command cannot be started ({error.strerror or error})",
                 where=f"--check: {arguments[0]}",
                 mend="check its name and its permissions; it runs without a shell",
             ) from None
-        limit = DEFAULT_TIMEOUT if self._timeout is None else self._timeout
-        try:
-            out, err = process.communicate(timeout=limit)
-        except subprocess.TimeoutExpired:
-            return self._late(limit, first)
-        finally:
-            _end(process)
-        return _ended(arguments, process.returncode, out, err, first)
 
     def _late(self, limit: float, first: bool) -> Outcome:
         text = f"it does not end within {limit:g} s"
@@ -129,22 +115,11 @@ class CommandCheck:
         return Outcome("timeout", text)
 
 
-def _end(process: subprocess.Popen[str]) -> None:
-    """Kill what is left of a command: itself and all that it started."""
-    if process.returncode is None:  # else the group's number may be another's by now
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    for stream in (process.stdout, process.stderr):
-        if stream is not None:
-            stream.close()
-
-
-def _ended(arguments: Sequence[str], code: int, out: str, err: str, first: bool) -> Outcome:
+def _outcome(ended: Ended, arguments: Sequence[str], first: bool) -> Outcome:
+    code = ended.code
     if code == 0:
         return Outcome("")
-    said = [line.strip() for line in (err if err.strip() else out).splitlines() if line.strip()]
-    last = said[-1] if said else "it says nothing"
+    last = ended.last or "it says nothing"
     if first and code in _NOT_STARTED:
         raise InputError(
             f"the command could not be run (exit code {code}: {last})",
@@ -154,4 +129,4 @@ def _ended(arguments: Sequence[str], code: int, out: str, err: str, first: bool)
     how = f"signal {-code}" if code < 0 else f"exit code {code}"
     name = _ERROR_NAME.match(last)
     kind = f"{how} {name[0] if name else ''}".rstrip()
-    return Outcome(kind, "\n".join([f"{how}: {last}", out, err]).rstrip())
+    return Outcome(kind, "\n".join([f"{how}: {last}", ended.out, ended.err]).rstrip())

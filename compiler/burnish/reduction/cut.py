@@ -10,15 +10,15 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import onnx
 
 from burnish.ir import Array
 from burnish.reduction.case import Case, called, drop_functions, reads, with_graph
 from burnish.reduction.values import Known
+from burnish.sample_files import is_plain
 from burnish.samples import make_inputs
 
-__all__ = ["is_storable", "keep_nodes", "keep_outputs", "rebuilt"]
+__all__ = ["keep_nodes", "keep_outputs", "rebuilt"]
 
 
 def keep_nodes(case: Case, known: Known, kept: Collection[int]) -> Case | None:
@@ -132,12 +132,7 @@ def _frozen(known: Known, names: Iterable[str]) -> dict[str, Array]:
     """The values that are the same whatever the inputs are, and are tensors."""
     contents = known.contents(name for name in names if not known.varies(name))
     firsts = {name: values[0] for name, values in contents.items()}
-    return {name: value for name, value in firsts.items() if is_storable(value)}
-
-
-def is_storable(value: Any) -> bool:
-    """Whether a recorded value can be an initializer: a tensor of a type that NumPy has itself."""
-    return isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "biufc"
+    return {name: value for name, value in firsts.items() if is_plain(value)}
 
 
 def _declare(infos: Any, names: Iterable[str], case: Case, known: Known) -> bool:

@@ -8,11 +8,12 @@ from dataclasses import replace
 import onnx
 
 from burnish.reduction.case import Case, called, copied, drop_functions, operators, reads
-from burnish.reduction.cut import is_storable, keep_outputs, rebuilt
+from burnish.reduction.cut import keep_outputs, rebuilt
 from burnish.reduction.deltas import minimize
 from burnish.reduction.nodes import renamed
 from burnish.reduction.search import Search
 from burnish.reduction.values import Known
+from burnish.sample_files import is_plain
 
 __all__ = ["drop_declarations", "drop_outputs", "drop_samples", "freeze_inputs"]
 
@@ -65,9 +66,7 @@ def _freeze(search: Search) -> None:
     names = [
         info.name
         for info in base.graph.input
-        if base.feeds
-        and info.name not in stored | shown
-        and is_storable(base.feeds[0].get(info.name))
+        if base.feeds and info.name not in stored | shown and is_plain(base.feeds[0].get(info.name))
     ]
 
     def holds(kept: Sequence[str]) -> bool:

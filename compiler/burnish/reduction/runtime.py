@@ -15,8 +15,9 @@ from pathlib import Path
 from burnish.errors import InputError, MissingDependency
 from burnish.ir import Model
 from burnish.reduction.case import Feeds
-from burnish.reduction.checks import Outcome, write_samples
+from burnish.reduction.checks import Outcome
 from burnish.reduction.command import DEFAULT_TIMEOUT
+from burnish.sample_files import write_samples
 from burnish.saving import save
 
 __all__ = ["RuntimeCheck"]
@@ -79,8 +80,14 @@ class RuntimeCheck:
         process = self._process = self._process or _started()
         assert process.stdin is not None
         assert process.stdout is not None
-        late = threading.Timer(self._timeout, process.kill)
-        late.start()
+        is_late = threading.Event()
+
+        def give_up() -> None:
+            is_late.set()
+            process.kill()
+
+        timer = threading.Timer(self._timeout, give_up)
+        timer.start()
         try:
             process.stdin.write(json.dumps(asked) + "\n")
             process.stdin.flush()
@@ -88,16 +95,17 @@ class RuntimeCheck:
         except BrokenPipeError:
             line = ""
         finally:
-            in_time = not late.finished.is_set()
-            late.cancel()
+            timer.cancel()
         if line:
+            if is_late.is_set():  # it was killed right after it had answered
+                self._stop()
             answer = json.loads(line)
             if not answer["stage"]:
                 return Outcome("")
             text = f"it does not {answer['stage']}: {answer['error']}"
             return Outcome(" ".join(_PARTICULAR.sub("", text).split()), text)
         code = self._stop()
-        if not in_time:
+        if is_late.is_set():
             return Outcome("timeout", f"it does not end within {self._timeout:g} s")
         return Outcome(f"crash {code}", f"ONNX Runtime crashes (signal {-code})")
 

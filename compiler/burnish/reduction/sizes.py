@@ -12,8 +12,8 @@ import onnx
 
 from burnish.ir import Array
 from burnish.reduction.case import Case, copied
-from burnish.reduction.cut import is_storable
 from burnish.reduction.search import Search
+from burnish.sample_files import is_plain
 
 __all__ = ["bind_sizes", "declare_outputs", "redeclared", "shrink_sizes"]
 
@@ -74,7 +74,7 @@ def _shrunk(case: Case, size: int, small: int) -> Case | None:
         if size not in held.dims or held.data_type not in _FLOATS:
             continue
         array = case.tensor(held.name)
-        if array is not None and is_storable(array):
+        if array is not None and is_plain(array):
             cut[held.name] = _first(array, [small if n == size else n for n in array.shape])
     return _resized(case, lambda dim, _: small if dim.dim_value == size else None, cut)
 

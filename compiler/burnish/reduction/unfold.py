@@ -17,10 +17,11 @@ from burnish.errors import ModelError
 from burnish.ir import Array, inline_calls
 from burnish.loading import load
 from burnish.reduction.case import Case, copied, defined_in, nodes_within
-from burnish.reduction.cut import is_storable, rebuilt
+from burnish.reduction.cut import rebuilt
 from burnish.reduction.nodes import renamed
 from burnish.reduction.search import Search
 from burnish.reduction.values import Known
+from burnish.sample_files import is_plain
 from burnish.serial.tokens import nested_graphs
 
 __all__ = ["unfold"]
@@ -170,7 +171,7 @@ def _of_scan(node: onnx.NodeProto, body: onnx.GraphProto, known: Known) -> _Roun
         turn.names[info.name] = name
         axis = axes[place - states] if place - states < len(axes) else 0
         whole = known.contents([outer]).get(outer) or known.fed(outer)
-        if whole and all(is_storable(each) and each.ndim and each.shape[axis] for each in whole):
+        if whole and all(is_plain(each) and each.ndim and each.shape[axis] for each in whole):
             turn.values[name] = tuple(np.take(each, 0, axis) for each in whole)
     results = zip(node.output[:states], body.output, strict=False)
     turn.results = {outer: info.name for outer, info in results if outer}

@@ -8,10 +8,10 @@ import numpy as np
 
 from burnish.ir import Array
 from burnish.reduction.case import copied
-from burnish.reduction.cut import is_storable
 from burnish.reduction.deltas import minimize
 from burnish.reduction.search import Search
 from burnish.reduction.sizes import redeclared
+from burnish.sample_files import is_plain
 
 __all__ = ["flatten_weights", "shrink_weights"]
 
@@ -39,7 +39,7 @@ def _flatten(search: Search, plain: Callable[[Array], Array], plainness: int) ->
     replaced: dict[str, Array] = {}
     for held in base.graph.initializer:
         array = base.tensor(held.name)
-        if array is not None and is_storable(array) and _plainness(array) > plainness:
+        if array is not None and is_plain(array) and _plainness(array) > plainness:
             replaced[held.name] = plain(array)
 
     def holds(kept: Sequence[str]) -> bool:
@@ -62,7 +62,7 @@ def shrink_weights(search: Search) -> None:
     """Replace weights by ones of a single element, where the model stays valid."""
     for held in list(search.best.graph.initializer):
         array = search.best.tensor(held.name)
-        if array is None or not is_storable(array) or array.size <= 1:
+        if array is None or not is_plain(array) or array.size <= 1:
             continue
         for shape in ((1,) * array.ndim, ()):
             small = array.flat[0].reshape(shape)

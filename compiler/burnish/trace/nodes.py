@@ -11,23 +11,23 @@ from burnish.driver import Source, optimize
 from burnish.errors import InputError
 from burnish.evaluate import Engine, Evaluator, Runnable, runnables
 from burnish.ir import Model
-from burnish.loading import load
+from burnish.loading import load, source_name
 from burnish.modeldiff.counterparts import counterparts
 from burnish.passdef import Exactness
-from burnish.pipeline import Pipeline
+from burnish.pipeline import Pipeline, weakest_promise
 from burnish.samples import Samples, check_samples
 from burnish.stages import Progress
 from burnish.target import Target
 from burnish.trace.exposed import GROUP_BYTES, measure_pairs
 from burnish.trace.pairs import Pairs, pair_values
-from burnish.trace.passes import source_name
 from burnish.trace.rows import NodeTrace, ValueRow
 from burnish.trace.statistics import Gap
-from burnish.trace.table import how_many
 from burnish.verify import verify
 from burnish.verify.compare import Tolerance
-from burnish.verify.feeds import Feeds, holds_half
+from burnish.verify.feeds import Feeds
+from burnish.verify.half import tested
 from burnish.verify.randomness import random_values
+from burnish.views.report import how_many
 
 __all__ = ["trace_models", "trace_pipeline"]
 
@@ -129,7 +129,7 @@ def trace_pipeline(
         progress=progress,
     )
     before, after = load(source, input_shapes=input_shapes, dims=dims), done.model
-    exactness = max((item.exactness for item in done.records if item.diff), default=Exactness(0))
+    exactness = weakest_promise(done.records)
     names = source_name(source), f"{source_name(source)} after {len(done.records)} passes"
     run = _Run(before, after, exactness, samples, seeds, limit, engine, progress or _silent)
     return run.trace(names, lambda: pair_values(before, after))
@@ -194,10 +194,7 @@ class _Run:
         ran_on: str,
     ) -> tuple[ValueRow, ...]:
         on_ort = ran_on.startswith("onnxruntime")
-        exactness = self.exactness
-        if on_ort and holds_half(self.before):
-            exactness = max(exactness, Exactness.FLOAT)  # as verify does, and for its reason
-        tolerance = Tolerance(exactness)
+        tolerance = Tolerance(tested(self.exactness, self.before, ran_on))
         random = random_values(self.before), random_values(self.after)
         steady = [
             pair
@@ -233,5 +230,6 @@ def _new(pairs: Pairs) -> list[str]:
     count = len(pairs.unpaired)
     if not count:
         return []
-    verb = "1 value has" if count == 1 else f"{count} values have"
-    return [f"{verb} no counterpart in the source"]
+    return [
+        f"{how_many(count, 'value')} {'has' if count == 1 else 'have'} no counterpart in the source"
+    ]

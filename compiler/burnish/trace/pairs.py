@@ -14,6 +14,7 @@ from typing import Literal, TypeAlias
 
 from burnish.graph import sources_of
 from burnish.ir import Model, Node, Value, constant, label, nested_graphs, read_values
+from burnish.views.report import how_many
 
 __all__ = ["Pairs", "Unpaired", "ValuePair", "pair_values"]
 
@@ -188,10 +189,9 @@ def _left_out(model: Model) -> list[str]:
     notes = []
     if holders:
         kinds = ", ".join(dict.fromkeys(node.op_type for node in holders))
-        some = "1 node" if len(holders) == 1 else f"{len(holders)} nodes"
+        some = how_many(len(holders), "node")
         notes.append(f"values inside the bodies of {some} ({kinds}) are left out")
     calls = sum(node.op_identifier() in model.functions for node in model.graph)
     if calls:
-        some = "1 function call" if calls == 1 else f"{calls} function calls"
-        notes.append(f"values inside {some} are left out")
+        notes.append(f"values inside {how_many(calls, 'function call')} are left out")
     return notes

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import functools
 import math
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
-
-import onnx
 
 from burnish.driver import Source, allowed, pipeline_of
 from burnish.errors import ExecutionError, InputError
 from burnish.evaluate import Engine, Evaluator
 from burnish.ir import Model
-from burnish.loading import load
+from burnish.loading import load, source_name
 from burnish.passdef import Exactness
 from burnish.pipeline import PassRecord, Pipeline
 from burnish.samples import Samples, check_samples
@@ -25,14 +21,14 @@ from burnish.target import Target
 from burnish.trace.steps import OutputStep, PassStep, PassTrace, rows_of
 from burnish.verify import random_outputs
 from burnish.verify.compare import Distance, Tolerance, compare, compare_form
-from burnish.verify.feeds import Feeds, holds_half
+from burnish.verify.feeds import Feeds
+from burnish.verify.half import HALF_ROUNDS, tested
 
-__all__ = ["Walk", "source_name", "trace_passes", "watch_passes"]
+__all__ = ["Walk", "trace_passes", "watch_passes"]
 
 _NO_SHAPES: Mapping[str, Sequence[int]] = MappingProxyType({})
 _NO_DIMS: Mapping[str, int] = MappingProxyType({})
 _BITS = Tolerance(Exactness.BITWISE)
-_HALF = "float16 on this runtime is not reproducible to the bit: rounding allowed"
 
 
 def trace_passes(
@@ -108,15 +104,6 @@ def watch_passes(
     return lambda source: Walk(source, engine, samples, seeds)
 
 
-def source_name(source: Source) -> str:
-    """What a source is called: its file, or its graph."""
-    if isinstance(source, str | os.PathLike):
-        return Path(source).name
-    if isinstance(source, Model | onnx.ModelProto):
-        return source.graph.name or "model"
-    return "bytes"
-
-
 def _silent(news: str | PassRecord) -> None:
     """Tell nobody."""
 
@@ -159,9 +146,9 @@ class Walk:
         if self.random:
             names = ", ".join(sorted(self.random))
             self.notes.append(f"depends on random operators, dtype and shape compared: {names}")
-        self.half = holds_half(original) and self.ran_on.startswith("onnxruntime")
-        if self.half:
-            self.notes.append(_HALF)
+        self.least = tested(Exactness.BITWISE, original, self.ran_on)
+        if self.least != Exactness.BITWISE:
+            self.notes.append(HALF_ROUNDS)
 
     def see(self, record: PassRecord, model: Model) -> None:
         """Compare ``model`` as it stands after the pass of ``record``."""
@@ -177,7 +164,8 @@ class Walk:
         step = PassStep(
             record.index, record.spec, record.round, record.exactness, self.exactness, outputs
         )
-        if step.ok and step.moved and record.exactness == Exactness.BITWISE and not self.half:
+        promised = max(record.exactness, self.least)
+        if step.ok and step.moved and promised == Exactness.BITWISE:
             self.notes.append(
                 f"pass {step.index}, {step.name}, moved numbers though it promises the same bits; "
                 "a pass before it allows rounding"
@@ -216,8 +204,7 @@ class Walk:
             pairs = zip(self.source, found, strict=True)
             likeness = [compare_form(old[name], new[name]) for old, new in pairs]
             return OutputStep(name, _worst(likeness), moved=False)
-        rounding = Exactness.FLOAT if self.half else Exactness.BITWISE
-        tolerance = Tolerance(max(self.exactness, rounding))
+        tolerance = Tolerance(max(self.exactness, self.least))
         far = _worst(
             compare(old[name], new[name], tolerance)
             for old, new in zip(self.source, found, strict=True)

@@ -11,8 +11,9 @@ from typing import Any
 from burnish.ir import label
 from burnish.trace.pairs import Unpaired, ValuePair
 from burnish.trace.statistics import Gap
-from burnish.trace.table import finite, how_many, number_text, shortened, table
+from burnish.trace.table import finite, number_text, shortened, table
 from burnish.verify import Verdict
+from burnish.views.report import how_many
 
 __all__ = ["NODE_TRACE", "NodeTrace", "ValueRow"]
 

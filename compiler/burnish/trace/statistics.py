@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from burnish.ir import Array, DataType
-from burnish.verify.compare import Distance, Tolerance, measure
+from burnish.ir import Array
+from burnish.verify.compare import Distance, Tolerance, holds_floats, measure
 
 __all__ = ["Gap", "is_float", "why_not_compared"]
 
@@ -135,12 +135,7 @@ def why_not_compared(reference: Any, result: Any) -> str:
 
 def is_float(dtype: np.dtype[Any]) -> bool:
     """Whether elements are real floats, those that only ``ml_dtypes`` knows included."""
-    if dtype.kind in "OSUbiuc":
-        return False
-    try:
-        return dtype.kind == "f" or DataType.from_numpy(dtype).is_floating_point()
-    except (TypeError, ValueError):
-        return False
+    return dtype.kind != "c" and holds_floats(dtype)
 
 
 def _kind(value: Any) -> str:

@@ -8,8 +8,9 @@ from functools import cached_property
 from typing import Any
 
 from burnish.passdef import Exactness
-from burnish.trace.table import finite, how_many, number_text, table
+from burnish.trace.table import finite, number_text, table
 from burnish.verify.compare import Distance
+from burnish.views.report import how_many
 
 __all__ = ["PASS_TRACE", "OutputStep", "PassStep", "PassTrace"]
 
@@ -174,7 +175,7 @@ class PassTrace:
 
     def text(self) -> str:
         """A table of the steps and what it says."""
-        ran = "1 pass" if self.passes == 1 else f"{self.passes} passes"
+        ran = how_many(self.passes, "pass", "passes")
         samples = how_many(self.samples, "sample")
         ran += f", {len(self.steps)} of them changed the model" if self.passes > 1 else ""
         lines = [f"{ran}; {samples} on {self.engine}, its optimizations off"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-__all__ = ["finite", "how_many", "number_text", "shortened", "table"]
+__all__ = ["finite", "number_text", "shortened", "table"]
 
 _WIDEST = 44
 
@@ -40,11 +40,6 @@ def shortened(text: str, width: int = _WIDEST) -> str:
         return text
     head = (width - 1) // 3
     return f"{text[:head]}…{text[len(text) - (width - 1 - head) :]}"
-
-
-def how_many(count: int, one: str) -> str:
-    """A number with its noun: ``1 value``, ``2 values``."""
-    return f"{count} {one if count == 1 else one + 's'}"
 
 
 def number_text(value: float | None) -> str:

@@ -27,7 +27,8 @@ from burnish.loading import load
 from burnish.passdef import Exactness
 from burnish.samples import Samples, make_inputs
 from burnish.verify.compare import Distance, Tolerance, compare, compare_form
-from burnish.verify.feeds import Feeds, holds_half
+from burnish.verify.feeds import Feeds
+from burnish.verify.half import HALF_ROUNDS, tested
 from burnish.verify.randomness import random_outputs
 from burnish.verify.verdict import OutputVerdict, Verdict
 
@@ -80,13 +81,9 @@ def verify(
     )
     runs = _Runs(models, engine, threads)
     feeds = Feeds(old, runs.run_source, samples, seeds, dims)
-    if exactness == Exactness.BITWISE and runs.engine.startswith("onnxruntime") and holds_half(old):
-        # It computes float16 in float32 where it lacks a kernel, and rounds only between nodes
-        # that it does not join: where the numbers round depends on the graph.
-        exactness = Exactness.FLOAT
-        runs.notes.append(
-            "float16 on this runtime is not reproducible to the bit: rounding allowed"
-        )
+    if tested(exactness, old, runs.engine) != exactness:
+        exactness = tested(exactness, old, runs.engine)
+        runs.notes.append(HALF_ROUNDS)
     tolerance = Tolerance(exactness, rtol, atol)
     loose = Tolerance(max(exactness, Exactness.FLOAT), rtol, atol)
     judge = _Judge(random_outputs(old) | random_outputs(new), tolerance, loose)
@@ -177,14 +174,18 @@ class _Runs:
         return self.source.run(feeds) if self._align() else answers
 
     def answers(self, samples: Sequence[Mapping[str, Any]]) -> list[_Answers] | str:
-        """Both models' outputs for each sample, or why the result has none."""
+        """Both models' outputs for each sample, or why the result has none.
+
+        Raises:
+            ExecutionError: when the source does not run on one of them.
+        """
         off: list[tuple[dict[str, Any], dict[str, Any]]] = []
+        for number, feeds in enumerate(samples):
+            pair = self._plain(feeds, number)
+            if isinstance(pair, str):
+                return pair
+            off.append(pair)
         try:
-            for feeds in samples:
-                pair = self._plain(feeds)
-                if isinstance(pair, str):
-                    return pair
-                off.append(pair)
             on = self._optimized(samples)
         except ExecutionError as error:
             return f"the result does not run: {error}"
@@ -192,12 +193,27 @@ class _Runs:
             return [_Answers(source, result, None, None) for source, result in off]
         return [_Answers(*plain, *moved) for plain, moved in zip(off, on, strict=True)]
 
-    def _plain(self, feeds: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]] | str:
-        source = self.run_source(feeds)
+    def _plain(
+        self, feeds: Mapping[str, Any], number: int
+    ) -> tuple[dict[str, Any], dict[str, Any]] | str:
+        try:
+            source = self.run_source(feeds)
+        except ExecutionError as error:
+            raise ExecutionError(
+                f"the source does not run on sample {number} ({error.what})",
+                where=error.where,
+                mend="give samples it runs on (.npz by input name), or sizes of its dimensions",
+            ) from error
         if self.refused:
             return self.refused
-        result = self.result.run(feeds)
-        return self._plain(feeds) if self._align() else (source, result)
+        try:
+            result = self.result.run(feeds)
+            if not self._align():
+                return source, result
+            # The result made them change the engine: what fails there is its doing.
+            return self.source.run(feeds), self.result.run(feeds)
+        except ExecutionError as error:
+            return f"the result does not run: {error}"
 
     def _optimized(
         self, samples: Sequence[Mapping[str, Any]]
@@ -206,13 +222,24 @@ class _Runs:
         if self.asked == "reference" or self.source.fallback or self.result.fallback:
             return None
         del self.source, self.result
-        found: list[list[dict[str, Any]]] = []
-        for model in self.models:
-            one = Evaluator(model, optimize=True, engine=self.asked, threads=self.threads)
-            if one.fallback:
-                return None
-            found.append([one.run(feeds) for feeds in samples])
-        return list(zip(*found, strict=True))
+        try:
+            before = self._run_optimized(self.models[0], samples)
+        except ExecutionError as error:
+            self.notes.append(
+                f"the source does not run with the runtime's optimizations on ({error.what}): "
+                "compared with them off alone"
+            )
+            return None
+        after = self._run_optimized(self.models[1], samples) if before is not None else None
+        if before is None or after is None:
+            return None
+        return list(zip(before, after, strict=True))
+
+    def _run_optimized(
+        self, model: Source, samples: Sequence[Mapping[str, Any]]
+    ) -> list[dict[str, Any]] | None:
+        one = Evaluator(model, optimize=True, engine=self.asked, threads=self.threads)
+        return None if one.fallback else [one.run(feeds) for feeds in samples]
 
 
 # --- judging

@@ -32,7 +32,7 @@ import numpy as np
 from burnish.ir import Array, DataType
 from burnish.passdef import Exactness
 
-__all__ = ["Distance", "Tolerance", "compare", "compare_form", "measure"]
+__all__ = ["Distance", "Tolerance", "compare", "compare_form", "holds_floats", "measure"]
 
 _FLOAT = {"float64": (1e-10, 1e-12), "float32": (1e-4, 1e-5)}
 _FLOAT |= {"float16": (1e-2, 5e-3), "bfloat16": (5e-2, 2e-2)}
@@ -66,14 +66,14 @@ class Tolerance:
             return "equal bits"
         if self.exactness == Exactness.LOSSY:
             return "any finite difference"
-        if _is_float(dtype):
+        if holds_floats(dtype):
             rtol, atol = _FLOAT.get(_part(dtype).name, _COARSE)
             return f"rtol {rtol:g}, atol {atol:g} of the largest"
         return "1 step" if _is_quantized(dtype) else "equal"
 
     def for_parts(self, reference: Array) -> Tolerance:
         """The same bound for parts of ``reference``, which do not show its largest element."""
-        if self.bounded or self.exactness != Exactness.FLOAT or not _is_float(reference.dtype):
+        if self.bounded or self.exactness != Exactness.FLOAT or not holds_floats(reference.dtype):
             return self
         rtol, atol = _FLOAT.get(_part(reference.dtype).name, _COARSE)
         parts = np.array_split(reference.reshape(-1), max(1, reference.size >> 20))
@@ -120,7 +120,8 @@ def _part(dtype: np.dtype[Any]) -> np.dtype[Any]:
     return np.dtype(f"f{dtype.itemsize // 2}") if dtype.kind == "c" else dtype
 
 
-def _is_float(dtype: np.dtype[Any]) -> bool:
+def holds_floats(dtype: np.dtype[Any]) -> bool:
+    """Whether elements are floats, complex ones and those only ``ml_dtypes`` knows included."""
     return dtype.kind in "fc" or (dtype.kind not in "OSU" and _onnx(dtype).is_floating_point())
 
 
@@ -133,7 +134,7 @@ def _onnx(dtype: np.dtype[Any]) -> DataType:
 
 def _is_quantized(dtype: np.dtype[Any]) -> bool:
     kind = _onnx(dtype)
-    return not _is_float(dtype) and kind.is_integer() and kind.bitwidth <= 8
+    return not holds_floats(dtype) and kind.is_integer() and kind.bitwidth <= 8
 
 
 def compare(reference: Any, result: Any, tolerance: Tolerance) -> Distance:
@@ -207,7 +208,7 @@ def measure(reference: Array, result: Array, tolerance: Tolerance) -> Distance:
         what = f"{count} of {reference.size} elements differ" if count else ""
         allowed = tolerance.exactness == Exactness.LOSSY
         return Distance("" if allowed else what, excess=math.inf if count else 0)
-    if _is_float(reference.dtype):
+    if holds_floats(reference.dtype):
         return _measure_floats(reference, result, tolerance)
     return _measure_integers(reference, result, tolerance)
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from burnish.errors import BurnishError, ExecutionError
-from burnish.ir import DataType, Model, attribute, scopes
+from burnish.ir import Model
 from burnish.samples import Samples, candidate_sizes, make_inputs, read_samples
 
-__all__ = ["Feeds", "holds_half"]
+__all__ = ["Feeds"]
 
 
 class Feeds:
@@ -71,21 +71,3 @@ class Feeds:
             return
         for seed in self.seeds:
             yield make_inputs(self.model, seed, sizes=self.sizes)
-
-
-def holds_half(model: Model) -> bool:
-    """Whether 16-bit floats occur: among inputs, outputs, weights, or as the type of a Cast."""
-    half = (DataType.FLOAT16, DataType.BFLOAT16)
-    for scope in scopes(model):
-        graph = scope.graph
-        if any(value.dtype in half for value in (*graph.inputs, *graph.outputs)):
-            return True
-        if any(value.dtype in half for value in graph.initializers.values()):
-            return True
-        for node in graph:
-            if node.op_type == "Cast" and attribute(node, "to") in half:
-                return True
-            held = attribute(node, "value") if node.op_type == "Constant" else None
-            if held is not None and held.dtype in half:
-                return True
-    return False

@@ -12,14 +12,11 @@ from typing import Any
 
 from burnish.figures import Figures
 from burnish.modeldiff import ModelDiff
-from burnish.modeldiff.findings import PARTS, NodeDiff, ScopeDiff
+from burnish.modeldiff.findings import PARTS, NodeDiff, NodeSide, ScopeDiff, Terms
 from burnish.views.history import History, Hunk, Step
 from burnish.views.runs import RunDiff
 
 __all__ = ["history_of_models", "history_of_runs"]
-
-_OTHER = " # "
-"""What follows it in a line is a note."""
 
 
 def history_of_models(
@@ -33,7 +30,8 @@ def history_of_models(
         figures: of the two models.
     """
     book = _Book(figures)
-    nodes = {scope.title: [book.node(node) for node in scope.nodes] for scope in diff.scopes}
+    scopes = _titled(diff.scopes)
+    nodes = {title: [book.node(node) for node in scope.nodes] for title, scope in scopes.items()}
     source = {
         title: tuple(was for was, _ in sides if was is not None) for title, sides in nodes.items()
     }
@@ -41,13 +39,24 @@ def history_of_models(
         if part == "weights":
             book.step(part, {part: _flat(book, (item.sides() for item in diff.weights))}, source)
         elif part == "nodes":
-            for scope in diff.scopes:
-                book.nodes(scope, nodes[scope.title], source)
+            for title, scope in scopes.items():
+                book.nodes(title, scope, nodes[title], source)
         else:
             facts = ((item.before, item.after) for item in diff.facts if item.part == part)
             book.step(part, {part: _flat(book, facts)}, source)
-    pair = " → ".join(names)
-    return History(pair, diff.summary(), "", tuple(book.lines), source, tuple(book.steps))
+    return book.history(names, diff.summary(), source)
+
+
+def _titled(scopes: Iterable[ScopeDiff]) -> dict[str, ScopeDiff]:
+    """The graphs by title; a number tells those apart that are inside nodes of one name."""
+    found: dict[str, ScopeDiff] = {}
+    for scope in scopes:
+        title, number = scope.title, 1
+        while title in found:
+            number += 1
+            title = f"{scope.title} ({number})"
+        found[title] = scope
+    return found
 
 
 def history_of_runs(diff: RunDiff, names: tuple[str, str]) -> History:
@@ -60,17 +69,18 @@ def history_of_runs(diff: RunDiff, names: tuple[str, str]) -> History:
     book = _Book(None)
     source: dict[str, tuple[int, ...]] = {}
     if diff.facts:
-        facts = ((_fact(name, before), _fact(name, after)) for name, before, after in diff.facts)
-        book.step("asked and got", {"manifest": _flat(book, facts)}, source)
+        lines: _Lines = []
+        for name, before, after in diff.facts:
+            lines += [
+                (sign, book.text(f"{name}: {value}", name))
+                for sign, value in (("-", before), ("+", after))
+                if value is not None
+            ]
+        book.step("asked and got", {"manifest": lines}, source)
     for change in diff.passes:
         lines = [(line[0], book.text(line[3:])) for line in change.lines]
-        book.step(change.title, {change.name: lines}, source)
-    pair = " → ".join(names)
-    return History(pair, diff.summary(), "", tuple(book.lines), source, tuple(book.steps))
-
-
-def _fact(name: str, value: Any) -> str | None:
-    return None if value is None else f"{name}: {value}"
+        book.step(change.title, {change.title: lines}, source)
+    return book.history(names, diff.summary(), source)
 
 
 _Lines = list[tuple[str, int]]
@@ -85,29 +95,44 @@ class _Book:
         self.steps: list[Step] = []
         self._counted = False
 
-    def text(self, text: str) -> int:
-        """The number of a line that is only text."""
-        self.lines.append({"kind": "header", "text": text})
+    def history(
+        self, names: tuple[str, str], summary: str, source: Mapping[str, tuple[int, ...]]
+    ) -> History:
+        """All that was collected; the figures after the last step are those of the second model."""
+        if self.steps:
+            facts = {**self.steps[-1].facts, "after": self._figures(True)}
+            self.steps[-1] = Step(facts, self.steps[-1].hunks)
+        pair = " → ".join(names)
+        return History(pair, summary, "", tuple(self.lines), source, tuple(self.steps))
+
+    def text(self, text: str, name: str = "") -> int:
+        """The number of a line that is only text; lines of one name belong together."""
+        line = {"kind": "header", "text": text}
+        self.lines.append({**line, "name": name} if name else line)
         return len(self.lines) - 1
 
     def node(self, node: NodeDiff) -> tuple[int | None, int | None]:
         """The numbers of the lines of a node before and after; one number when it is the same."""
-        before = None if node.before is None else self._node(node.lines[0], node.before)
+        before, after = (
+            None if side is None or text is None or terms is None else (text, side, terms)
+            for text, side, terms in zip(
+                node.lines, (node.before, node.after), node.terms, strict=True
+            )
+        )
+        number = None if before is None else self._node(*before)
         if node.kind in ("same", "moved"):
-            return before, before
-        return before, None if node.after is None else self._node(node.lines[1], node.after)
+            return number, number
+        return number, None if after is None else self._node(*after)
 
-    def _node(self, text: str | None, side: Any) -> int:
-        assert text is not None
-        line, _, _ = text.partition(_OTHER)
+    def _node(self, text: str, side: NodeSide, terms: Terms) -> int:
         self.lines.append(
             {
                 "kind": "node",
                 "text": text,
                 "op": side.op,
                 "domain": side.domain,
-                "inputs": _inputs(line, side.inputs),
-                "outputs": line.partition(" = ")[0].split(", "),
+                "inputs": list(terms.inputs),
+                "outputs": list(terms.outputs),
                 "label": side.name or (side.outputs[0] if side.outputs else ""),
                 "sources": [],
             }
@@ -116,6 +141,7 @@ class _Book:
 
     def nodes(
         self,
+        title: str,
         scope: ScopeDiff,
         sides: list[tuple[int | None, int | None]],
         source: dict[str, tuple[int, ...]],
@@ -137,8 +163,7 @@ class _Book:
             lines += [("-", was)] if was is not None else []
             lines += [("+", now)] if now is not None else []
         facts = _flat(self, ((fact.before, fact.after) for fact in scope.facts))
-        found = {scope.title: lines, f"results of {scope.title}": facts}
-        self.step(scope.title, found, source)
+        self.step(title, {title: lines, f"results of {title}": facts}, source)
 
     def step(
         self, name: str, parts: Mapping[str, _Lines], source: dict[str, tuple[int, ...]]
@@ -176,13 +201,3 @@ def _flat(book: _Book, sides: Iterable[tuple[str | None, str | None]]) -> _Lines
         lines += [("-", book.text(was))] if was is not None else []
         lines += [("+", book.text(now))] if now is not None else []
     return lines
-
-
-def _inputs(line: str, names: tuple[str, ...]) -> list[str]:
-    """What a line says that a node reads; the node's own names where the line cannot be read."""
-    inner = line.partition(" = ")[2].partition("(")[2]
-    for end in (") {", ")"):
-        if end in inner:
-            found = inner.partition(end)[0].split(", ") if inner else []
-            return found if len(found) == len(names) else list(names)
-    return list(names)

@@ -100,7 +100,8 @@ class Inquiry:
 
     @cached_property
     def _situation(self) -> Situation:
-        return Situation.of(self.model, self._ctx.shapes, self.target, self.pipeline)
+        ran = map(pass_name, self.records)
+        return Situation.of(self.model, self._ctx.shapes, self.target, self.pipeline, ran)
 
     # ---- passes ----------------------------------------------------------------------------------
 

@@ -1,8 +1,8 @@
 """A run as data: what stood in the source, and what each pass took away and brought.
 
 Replaying the hunks over the source gives the result, so a reader of a history (the page, or a
-comparison of two runs) needs no model. Lines are written once and referred to by number. A history
-holds no times: equal runs give equal bytes.
+comparison of two runs) needs no model. Lines are written once for each graph and referred to by
+number. A history holds no times: equal runs give equal bytes.
 """
 
 from __future__ import annotations
@@ -79,7 +79,8 @@ class History:
         model: name of the source.
         target: what it was compiled for.
         pipeline: its text.
-        lines: every line that ever stood in the model, each once, in order of first sight.
+        lines: every line that ever stood in the model, once for each graph it stood in, in order of
+            first sight.
         source: what stood in the source, by scope, in graph order.
         steps: one for each pass that ran.
         trace: numeric distance from the source after passes, where it was measured; or None.
@@ -197,27 +198,47 @@ class History:
                     where=str(path),
                     mend="compile again with this version",
                 )
+            lines = tuple(held["lines"])
+            known = frozenset(number for number, line in enumerate(lines) if line["text"])
             return cls(
                 held["model"],
                 held["target"],
                 held["pipeline"],
-                tuple(held["lines"]),
-                {part["scope"]: tuple(part["lines"]) for part in held["source"]},
-                tuple(_step(item) for item in held["passes"]),
+                lines,
+                {part["scope"]: tuple(_in(known, part["lines"])) for part in held["source"]},
+                tuple(_step(item, known) for item in held["passes"]),
                 held["trace"],
             )
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (
+            OSError,
+            ValueError,
+            LookupError,
+            TypeError,
+            AttributeError,
+            RecursionError,
+        ) as error:
             raise HistoryError(
                 f"not a history of a run ({type(error).__name__}: {error})", where=str(path)
             ) from error
 
 
-def _step(held: dict[str, Any]) -> Step:
-    hunks = tuple(
-        Hunk(hunk["scope"], tuple((sign, number) for sign, number in hunk["lines"]))
-        for hunk in held.pop("hunks")
-    )
-    return Step(held, hunks)
+def _step(held: dict[str, Any], known: frozenset[int]) -> Step:
+    """A pass as it was written down; ``known`` are the numbers of lines."""
+    hunks = []
+    for hunk in held.pop("hunks"):
+        signs = [sign for sign, _ in hunk["lines"]]
+        if not {"-", "+", " "}.issuperset(signs):
+            raise ValueError(f"a line of pass {held['index']} has no sign")
+        numbers = _in(known, [number for _, number in hunk["lines"]])
+        hunks.append(Hunk(hunk["scope"], tuple(zip(signs, numbers, strict=True))))
+    return Step(held, tuple(hunks))
+
+
+def _in(known: frozenset[int], numbers: Sequence[int]) -> Sequence[int]:
+    """``numbers``, when all of them are those of lines."""
+    if not known.issuperset(numbers):
+        raise ValueError("it refers to a line that it has not")
+    return numbers
 
 
 @dataclass
@@ -226,7 +247,7 @@ class _Book:
 
     lines: list[Mapping[str, Any]] = field(default_factory=list)
     standing: dict[tuple[str, str], list[int]] = field(default_factory=dict)
-    known: dict[tuple[str, Origin | None], int] = field(default_factory=dict)
+    known: dict[tuple[str, str, Origin | None], int] = field(default_factory=dict)
     texts: dict[int, str] = field(default_factory=dict)
 
     def enter(self, diff: Diff) -> tuple[Hunk, ...]:
@@ -247,7 +268,7 @@ class _Book:
         standing = self.standing.setdefault((scope, text), [])
         if sign == "+":
             origin = diff.origins.get(entry[4]) if isinstance(entry, tuple) else None
-            number = self.known.setdefault((text, origin), len(self.lines))
+            number = self.known.setdefault((scope, text, origin), len(self.lines))
             if number == len(self.lines):
                 self.lines.append(_line(entry, text, origin))
             standing.append(number)

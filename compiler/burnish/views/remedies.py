@@ -7,6 +7,7 @@ A remedy is offered only where the model, the target and the pipeline at hand sa
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -31,18 +32,35 @@ class Situation:
         shapes: of that model.
         target: what it is compiled for.
         passes: names of the passes of the pipeline.
+        ran: names of those that ran up to here.
     """
 
     model: Model
     shapes: Shapes
     target: Target
     passes: frozenset[str]
+    ran: frozenset[str]
 
     @classmethod
-    def of(cls, model: Model, shapes: Shapes, target: Target, pipeline: Pipeline) -> Situation:
-        """The situation at the end of a run."""
+    def of(
+        cls,
+        model: Model,
+        shapes: Shapes,
+        target: Target,
+        pipeline: Pipeline,
+        ran: Iterable[str] | None = None,
+    ) -> Situation:
+        """The situation in a run.
+
+        Args:
+            model: as it stands.
+            shapes: of that model.
+            target: what it is compiled for.
+            pipeline: what runs.
+            ran: names of the passes that ran up to here; None is all of them.
+        """
         names = frozenset(item.name for item in pipeline.flat())
-        return cls(model, shapes, target, names)
+        return cls(model, shapes, target, names, names if ran is None else frozenset(ran))
 
     @property
     def opset(self) -> int:
@@ -75,6 +93,8 @@ def _raise_to(since: int, situation: Situation) -> str | None:
         return None
     if "raise-opset" not in situation.passes:
         return f"raise the opset: run raise-opset before it ({since} or later), or use -O2"
+    if "raise-opset" not in situation.ran:
+        return "raise-opset has not run up to here; it does later"
     return (
         f"raise-opset ended at opset {situation.opset}; burnish explain MODEL raise-opset says why"
     )
@@ -128,7 +148,7 @@ def _bind(found: re.Match[str], situation: Situation, nodes: Sequence[Node]) -> 
         for dim in situation.shapes.shape(value) or ():
             named.update(dict.fromkeys(name for name in sorted(symbols(dim)) if name in declared))
     if named:
-        sizes = " ".join(f"--dim {name}=N" for name in list(named)[:3])
+        sizes = " ".join(f"--dim {shlex.quote(f'{name}=N')}" for name in list(named)[:3])
         return f"if the size is always the same, bind it: {sizes}"
     return _shape_inputs(situation, nodes)
 
@@ -139,7 +159,8 @@ def _shape_inputs(situation: Situation, nodes: Sequence[Node]) -> str | None:
         if value.shape is None or any(
             not isinstance(dim, int) and dim.value is None for dim in value.shape
         ):
-            return f"if its shape is always the same, bind it: --input-shape {value.name}=1,2,3"
+            shape = shlex.quote(f"{value.name}=1,2,3")
+            return f"if its shape is always the same, bind it: --input-shape {shape}"
     return None
 
 

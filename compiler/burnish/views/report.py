@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from burnish.diff import Diff
+from burnish.diff import Constant, Diff, Entry, entry_text
 from burnish.figures import Figures
 from burnish.passdef import Remark
 from burnish.pipeline import PassRecord
@@ -25,6 +25,7 @@ __all__ = [
     "records_json",
     "remarks_json",
     "summary_lines",
+    "values_called",
 ]
 
 _NAME_WIDTH = 34
@@ -165,11 +166,39 @@ def diff_json(diff: Diff) -> dict[str, Any]:
     }
 
 
-def diff_lines(diff: Diff, mentions: str | None = None) -> list[str]:
-    """The lines of a diff; with ``mentions``, only lines that name that value or node."""
+def diff_lines(diff: Diff, mentions: Collection[str] | None = None) -> list[str]:
+    """The lines of a diff; with ``mentions``, only changes at one of these values."""
     if mentions is None:
         return list(diff.lines)
-    return [line for line in diff.lines if line[:1] in "+-" and names(line, mentions)]
+    return [
+        f"{sign}  {entry_text(entry)}"
+        for sign, entry in diff.entries
+        if sign in "+-" and _is_at(entry, mentions)
+    ]
+
+
+def _is_at(entry: Entry, values: Collection[str]) -> bool:
+    """Whether a line reads, makes or declares one of ``values``."""
+    if isinstance(entry, str):
+        return any(names(entry, value) for value in values)
+    if isinstance(entry, Constant):
+        return entry.name in values
+    return any(name in values for name in (*entry[3], *entry[4]))
+
+
+def values_called(name: str, diffs: Iterable[Diff]) -> frozenset[str]:
+    """``name`` as that of a value, and the results of the nodes that are called so.
+
+    Args:
+        name: of a value, or of a node.
+        diffs: of a run, what stood there at first among them.
+    """
+    found = {name}
+    for diff in diffs:
+        for results, origin in diff.origins.items():
+            if origin.label == name:
+                found.update(each for each in results if each)
+    return frozenset(found)
 
 
 def names(line: str, name: str) -> bool:

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from burnish.artifact import HISTORY, Artifact
 from burnish.views.history import History, Step
-from burnish.views.report import change_text
+from burnish.views.report import change_text, how_many
+from burnish.views.report import names as mentions
 
 __all__ = ["PassChange", "RunDiff", "diff_artifacts", "diff_runs"]
 
@@ -63,21 +64,38 @@ class RunDiff:
     Attributes:
         facts: what was asked or came out otherwise: name, before, after.
         passes: the passes that did something else, in order.
-        same: how many passes did the same in both.
+        alike: names of the passes that did the same in both, in order.
+        results: of each node, by its name, what its results are called.
     """
 
     facts: tuple[tuple[str, Any, Any], ...]
     passes: tuple[PassChange, ...]
-    same: int
+    alike: tuple[str, ...]
+    results: Mapping[str, frozenset[str]] = field(default_factory=dict, repr=False)
 
     def __bool__(self) -> bool:
         return bool(self.facts or self.passes)
 
-    def only(self, name: str | None) -> RunDiff:
-        """The part of it that is about one pass; None is all of it."""
-        if name is None:
-            return self
-        return RunDiff((), tuple(item for item in self.passes if item.name == name), self.same)
+    @property
+    def same(self) -> int:
+        """How many passes did the same in both."""
+        return len(self.alike)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The passes that changed something in either run."""
+        return frozenset((*self.alike, *(item.name for item in self.passes)))
+
+    def only(self, name: str) -> RunDiff:
+        """The part of it that is about one pass."""
+        passes = tuple(item for item in self.passes if item.name == name)
+        return RunDiff((), passes, tuple(each for each in self.alike if each == name), self.results)
+
+    def about(self, name: str) -> RunDiff:
+        """The lines of passes that name a node, one of its results, or another value."""
+        wanted = {name, *self.results.get(name, ())}
+        kept = (replace(item, lines=_naming(item.lines, wanted)) for item in self.passes)
+        return RunDiff((), tuple(item for item in kept if item.lines), self.alike, self.results)
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -107,12 +125,12 @@ class RunDiff:
 
     def summary(self) -> str:
         """On one line."""
+        same = f"{how_many(self.same, 'pass', 'passes')} did the same"
         if not self:
-            return f"no difference, {self.same} passes did the same"
-        return (
-            f"{len(self.facts)} facts and {len(self.passes)} passes differ, "
-            f"{self.same} passes did the same"
-        )
+            return f"no difference, {same}"
+        facts, passes = len(self.facts), how_many(len(self.passes), "pass", "passes")
+        verb = "differs" if facts + len(self.passes) == 1 else "differ"
+        return f"{how_many(facts, 'fact')} and {passes} {verb}, {same}"
 
 
 def diff_artifacts(before: Path, after: Path) -> RunDiff:
@@ -131,12 +149,28 @@ def diff_artifacts(before: Path, after: Path) -> RunDiff:
         facts.extend(_differences(name, getattr(old, name), getattr(new, name)))
     facts.extend(_differences("verdict.ok", _ok(old.verdict), _ok(new.verdict)))
     facts.extend(_differences("files", old.files, new.files))
-    passes, same = diff_runs(History.read(before / HISTORY), History.read(after / HISTORY))
-    return RunDiff(tuple(facts), passes, same)
+    runs = History.read(before / HISTORY), History.read(after / HISTORY)
+    passes, alike = diff_runs(*runs)
+    return RunDiff(tuple(facts), passes, alike, _results(*runs))
 
 
 def _ok(verdict: Mapping[str, Any] | None) -> bool | None:
     return None if verdict is None else bool(verdict["ok"])
+
+
+def _naming(lines: Iterable[str], wanted: Iterable[str]) -> tuple[str, ...]:
+    return tuple(
+        line for line in lines if line[:1] in "+-" and any(mentions(line, name) for name in wanted)
+    )
+
+
+def _results(*histories: History) -> dict[str, frozenset[str]]:
+    found: dict[str, set[str]] = {}
+    for history in histories:
+        for line in history.lines:
+            if line["kind"] == "node":
+                found.setdefault(line["label"], set()).update(filter(None, line["outputs"]))
+    return {name: frozenset(results) for name, results in found.items()}
 
 
 def _differences(name: str, before: Any, after: Any) -> Iterator[tuple[str, Any, Any]]:
@@ -148,14 +182,14 @@ def _differences(name: str, before: Any, after: Any) -> Iterator[tuple[str, Any,
         yield name, before, after
 
 
-def diff_runs(before: History, after: History) -> tuple[tuple[PassChange, ...], int]:
-    """The passes that did something else in the second run, and how many did the same."""
+def diff_runs(before: History, after: History) -> tuple[tuple[PassChange, ...], tuple[str, ...]]:
+    """The passes that did something else in the second run, and those that did the same."""
     old = [step for step in before.steps if step.hunks]
     new = [step for step in after.steps if step.hunks]
     names = [step.name for step in old], [step.name for step in new]
     matcher = difflib.SequenceMatcher(None, *names, autojunk=False)
     changes: list[PassChange] = []
-    same = 0
+    alike: list[str] = []
     for _, start, stop, other, end in matcher.get_opcodes():
         paired = names[0][start:stop] == names[1][other:end]
         if not paired:
@@ -165,8 +199,8 @@ def diff_runs(before: History, after: History) -> tuple[tuple[PassChange, ...], 
         for one, two in zip(old[start:stop], new[other:end], strict=True):
             change = _change(before, one, after, two)
             changes += [change] if change.lines else []
-            same += not change.lines
-    return tuple(changes), same
+            alike += [] if change.lines else [one.name]
+    return tuple(changes), tuple(alike)
 
 
 def _change(before: History, one: Step | None, after: History, two: Step | None) -> PassChange:

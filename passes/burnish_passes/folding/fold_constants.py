@@ -54,7 +54,8 @@ class FoldConstants(Pass):
     A result may be larger than the constants it frees by ``growth`` bytes; by default by a
     sixteenth of the model's weights, at least 64 KiB and at most 4 MiB. Generators (Expand, Tile,
     ConstantOfShape, Range, OneHot, EyeLike, Trilu) stay as they are when they make more than
-    16 KiB. Dequantized weights are never folded; quantized constants are.
+    16 KiB. Dequantized weights are never folded, nor are those looked up in a table by bytes;
+    quantized constants are.
 
     Before::
 
@@ -104,6 +105,23 @@ def _reads_constants(node: Node) -> bool:
     )
 
 
+def _unpacks(node: Node) -> bool:
+    """Whether a Cast makes indices into tables of numbers out of constant bytes.
+
+    That is how weights are stored as codes (compress-weights): folding would undo it.
+    """
+    held = constant(node.inputs[0])
+    if held is None or held.dtype != DataType.UINT8:
+        return False
+    uses = [use for output in node.outputs for use in output.uses()]
+    return bool(uses) and all(use.idx == 1 and _looks_up(use.node) for use in uses)
+
+
+def _looks_up(node: Node) -> bool:
+    table = constant(node.inputs[0]) if node.op_type == "Gather" else None
+    return table is not None and table.dtype.is_floating_point()
+
+
 def _growth(model: Model) -> int:
     weights = sum(
         held.nbytes
@@ -134,6 +152,8 @@ class _Plan:
 
     def _foldable(self, node: Node) -> bool:
         if node.op_type in _NEVER or not node.inputs or refers_to_parameter(node):
+            return False
+        if node.op_type == "Cast" and _unpacks(node):
             return False
         for value in node.inputs:
             if value is None or value.producer() in self.nodes:

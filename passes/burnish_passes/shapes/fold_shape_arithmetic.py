@@ -169,21 +169,34 @@ class FoldShapeArithmetic(Pass):
         shape = None if value is None else ctx.shapes.shape(value)
         if value is None or shape is None:
             return []
-        source = value
+        source = at = value
+        before_codes = False
         while True:
-            producer = source.producer()
+            producer = at.producer()
             if producer is None or producer.graph is not node.graph:
                 break
             # Any operand: a scalar or a bias may well stand before what it is applied to.
             upstream = next((v for v in producer.inputs if _has_shape(v, shape, ctx)), None)
             if upstream is None:
                 break
-            source = upstream
+            at = upstream
+            # What stands between codes and codes is one operator on integers to a runtime, if
+            # nobody else reads its inner values.
+            before_codes = _is_between_codes(producer, before_codes)
+            if not before_codes or at.is_graph_input():
+                source = at
         if source is value or not ctx.applies(self.name, node, f"reads {source.name}"):
             return []
         node.replace_input_with(0, source)
         producer = value.producer()
         return [] if producer is None else [producer]
+
+
+def _is_between_codes(crossed: Node, so_far: bool) -> bool:
+    """Whether the operand of ``crossed`` stands before a QuantizeLinear, with no codes before it."""
+    if crossed.op_type == "QuantizeLinear":
+        return True
+    return so_far and crossed.op_type != "DequantizeLinear"
 
 
 def _has_shape(value: Value | None, shape: Sequence[Dim], ctx: Context) -> bool:

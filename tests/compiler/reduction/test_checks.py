@@ -20,10 +20,11 @@ from burnish.ir import Model
 from burnish.passdef import Context, Exactness, Pass
 from burnish.reduction import reduce_case, seeded_feeds
 from burnish.reduction.case import Feeds
-from burnish.reduction.checks import Outcome, PassesCheck, SameFailure, is_writable, write_samples
+from burnish.reduction.checks import Outcome, PassesCheck, SameFailure
 from burnish.reduction.command import CommandCheck
 from burnish.reduction.runtime import RuntimeCheck
 from burnish.registry import pass_types
+from burnish.sample_files import is_writable, write_samples
 from burnish.saving import to_proto
 from burnish.text import parse_model
 

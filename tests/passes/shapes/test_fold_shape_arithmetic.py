@@ -213,3 +213,26 @@ def test_division_rounds_as_onnx_says(divisor: int) -> None:
     }}"""
     model, _ = run_passes(text, CLEAN)
     assert ops(model)[-1] == "Neg"
+
+
+def test_no_reader_comes_between_a_calculation_and_its_codes() -> None:
+    # A runtime makes one integer operator of DequantizeLinear, Conv and QuantizeLinear only when
+    # nothing else reads what is between them.
+    text = """g (float[N, 2, 4, 4] x) => (int64[4] y, float[N, 2, 4, 4] z)
+        <float s = {0.5}, uint8 o = {3}, int8[2, 2, 1, 1] w = {1, 2, 3, 4}, float t = {0.1}> {
+        q = QuantizeLinear (x, s, o)
+        d = DequantizeLinear (q, s, o)
+        v = DequantizeLinear (w, t)
+        c = Conv (d, v)
+        p = QuantizeLinear (c, s, o)
+        e = DequantizeLinear (p, s, o)
+        a = Abs (e)
+        n = Shape (a)
+        y = Neg (n)
+        z = Abs (a)
+    }"""
+    model, _ = run_passes(text, PASS)
+    conv = next(node for node in model.graph if node.op_type == "Conv")
+    assert [node.op_type for node in conv.outputs[0].consumers()] == ["QuantizeLinear"]
+    (shape,) = [node for node in model.graph if node.op_type == "Shape"]
+    assert shape.inputs[0].name == "x"

@@ -1,6 +1,6 @@
 """A run as one self-contained page: no network, everything inside.
 
-The page is a template, a style sheet and three scripts in this folder, and dagre, a library that
+The page is a template, a style sheet and four scripts in this folder, and dagre, a library that
 lays out graphs (``vendor``). The run itself is put into the page as JSON; the scripts replay it.
 """
 
@@ -16,11 +16,11 @@ from typing import Any
 from burnish.artifact import HISTORY, TIMINGS, Artifact
 from burnish.registry import pass_types
 from burnish.views.catalog import summary
-from burnish.views.history import History
+from burnish.views.history import History, HistoryError
 
 __all__ = ["render_artifact", "render_page"]
 
-_SCRIPTS = ("vendor/dagre.min.js", "run.js", "drawing.js", "page.js")
+_SCRIPTS = ("vendor/dagre.min.js", "run.js", "drawing.js", "sides.js", "page.js")
 
 
 def render_page(
@@ -66,6 +66,10 @@ def render_artifact(folder: Path) -> str:
     """
     manifest = Artifact.open(folder).manifest
     history = History.read(folder / HISTORY)
+    try:
+        history.replay()  # the page does the same
+    except HistoryError as error:
+        raise HistoryError(error.what, where=str(folder / HISTORY)) from error
     try:
         timings = json.loads((folder / TIMINGS).read_text(encoding="utf-8"))["passes"]
         seconds = {index: float(item["seconds"]) for index, item in enumerate(timings)}

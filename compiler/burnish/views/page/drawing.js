@@ -9,7 +9,28 @@ function shape(name, attributes, ...children) {
   return element;
 }
 
-const short = (text, length) => (text.length > length ? `…${text.slice(1 - length)}` : text);
+// The end of a text that is too long, for names differ there. Whole characters are cut off.
+function short(text, length) {
+  const characters = [...text];
+  return characters.length > length ? `…${characters.slice(1 - length).join("")}` : text;
+}
+
+// About how wide a text is drawn; characters of other scripts may be as wide as high.
+function wideText(text, narrow, wide) {
+  let width = 0;
+  for (const character of text) width += character < "\u0500" ? narrow : wide;
+  return width;
+}
+
+// Let a click, Enter or the space bar do the same.
+function pressable(element, act) {
+  element.addEventListener("click", act);
+  element.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" && event.key !== " ") return;
+    event.preventDefault();
+    act();
+  });
+}
 
 // A drawing of nodes and edges. `mark(number)` is a class for a node, `choose(line)` is called on a click.
 function drawGraph(lines, picture, mark, choose) {
@@ -18,7 +39,7 @@ function drawGraph(lines, picture, mark, choose) {
   graph.setDefaultEdgeLabel(() => ({}));
   for (const number of picture.nodes) {
     const line = lines[number];
-    const width = 24 + 7 * Math.max(line.op.length, short(line.label, 26).length);
+    const width = 24 + Math.max(wideText(line.op, 8, 13), wideText(short(line.label, 26), 6.6, 11));
     graph.setNode(String(number), { width, height: 40 });
   }
   picture.edges.forEach((edge, index) => graph.setEdge(String(edge.from), String(edge.to), {}, String(index)));
@@ -26,8 +47,9 @@ function drawGraph(lines, picture, mark, choose) {
   const { width = 0, height = 0 } = graph.graph();
   const canvas = shape("svg", {
     class: "graph", viewBox: `0 0 ${Math.max(width, 1)} ${Math.max(height, 1)}`,
-    width: Math.max(width, 1), height: Math.max(height, 1), role: "group",
+    role: "group", "aria-label": "graph",
   });
+  canvas.style.setProperty("--width", `${Math.max(width, 1)}px`);
   for (const edge of graph.edges()) {
     const points = graph.edge(edge).points;
     const path = points.map((point, index) => `${index ? "L" : "M"}${point.x},${point.y}`).join(" ");
@@ -45,14 +67,7 @@ function drawGraph(lines, picture, mark, choose) {
       shape("text", { x: wide / 2, y: 17, class: "operator" }, line.op),
       shape("text", { x: wide / 2, y: 32, class: "label" }, short(line.label, 26)),
       shape("title", {}, line.text));
-    const open = () => choose(line);
-    group.addEventListener("click", open);
-    group.addEventListener("keydown", (event) => {
-      if (event.key === "Enter" || event.key === " ") {
-        event.preventDefault();
-        open();
-      }
-    });
+    pressable(group, () => choose(line));
     canvas.append(group);
   }
   return canvas;
@@ -64,7 +79,7 @@ function drawWaterfall(title, steps, format) {
   const most = Math.max(1, ...steps.flatMap((step) => [step.before, step.after]));
   const place = (value) => left + (wide * value) / most;
   const high = row * steps.length + 26;
-  const canvas = shape("svg", { class: "waterfall", viewBox: `0 0 ${left + wide + 130} ${high}`, role: "img", "aria-label": title });
+  const canvas = shape("svg", { class: "waterfall", viewBox: `0 0 ${left + wide + 130} ${high}`, role: "group", "aria-label": title });
   canvas.append(shape("text", { x: 0, y: 14, class: "heading" }, title));
   steps.forEach((step, index) => {
     const y = 24 + row * index;
@@ -75,10 +90,14 @@ function drawWaterfall(title, steps, format) {
       ? { x: left, width: Math.max(1, place(step.after) - left) }
       : { x: place(from), width: Math.max(1, (wide * size) / most) };
     const group = shape("g", { class: `step ${kind}` },
-      shape("text", { x: left - 8, y: y + 12, "text-anchor": "end" }, short(step.label, 36)),
+      shape("text", { x: left - 8, y: y + 12, "text-anchor": "end" }, short(step.label, 34)),
       shape("rect", { ...bar, y: y + 2, height: row - 4 }),
       shape("text", { x: bar.x + bar.width + 5, y: y + 12 }, step.total ? format(step.after) : `${step.after > step.before ? "+" : "−"}${format(size)}`));
-    if (step.choose) group.addEventListener("click", step.choose);
+    if (step.choose) {
+      group.setAttribute("tabindex", 0);
+      group.setAttribute("role", "button");
+      pressable(group, step.choose);
+    }
     canvas.append(group);
   });
   return canvas;

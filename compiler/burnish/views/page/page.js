@@ -1,7 +1,9 @@
 // The page: a list of passes, and what the chosen one did.
 
-const MOST_LINES = 400;
 const MOST_DRAWN = 40;
+const MOST_REMARKS = 200;
+const MOST_NEARBY = 60;
+const FEW_NEARBY = 8;
 
 const byId = (id) => document.getElementById(id);
 
@@ -24,7 +26,7 @@ function bytesText(size) {
 const countText = (value) =>
   typeof value === "number" ? value.toLocaleString("en") : value ?? "?";
 const signed = (value) => (value > 0 ? `+${countText(value)}` : `−${countText(-value)}`);
-const farText = (value) => (value === null ? "not a number" : value === 0 ? "0" : value.toExponential(1));
+const farText = (value) => (typeof value !== "number" ? "not a number" : value === 0 ? "0" : value.toExponential(1));
 
 class Page {
   constructor(held) {
@@ -34,11 +36,25 @@ class Page {
     this.shown = [];
     this.chosen = null; // null is the overview
     this.place = 0;
+    this.zoom = null; // null lets drawings fit
+    this.opener = null;
+    this.compares = held.steps !== "passes";
+    this.words();
     this.header();
     for (const name of this.run.operators()) byId("operator").append(make("option", { value: name }, name));
     this.listen();
     this.list();
     this.choose(null);
+  }
+
+  // Two models or runs compared have parts, not passes.
+  words() {
+    if (!this.compares) return;
+    byId("pass").placeholder = "part";
+    byId("pass").setAttribute("aria-label", "filter by part");
+    byId("passes").setAttribute("aria-label", "parts: arrow keys move");
+    byId("list").setAttribute("aria-label", "Parts");
+    byId("idle").hidden = true;
   }
 
   header() {
@@ -71,16 +87,33 @@ class Page {
   }
 
   key(event) {
-    if (event.key === "Escape") { byId("details").hidden = true; document.activeElement?.blur(); return; }
+    if (event.key === "Escape") { this.close(); return; }
     if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName)) return;
-    const steps = { ArrowDown: 1, ArrowRight: 1, j: 1, ArrowUp: -1, ArrowLeft: -1, k: -1 };
-    if (event.key === "/") { event.preventDefault(); byId("name").focus(); return; }
-    if (event.key in steps) {
+    const acts = {
+      "/": () => byId("name").focus(),
+      "[": () => this.go(-1), "]": () => this.go(1),
+      "-": () => this.zoomBy(0.8), "+": () => this.zoomBy(1.25), 0: () => this.zoomBy(null),
+    };
+    const steps = { ArrowDown: 1, ArrowRight: 1, j: 1, ArrowUp: -1, ArrowLeft: -1, k: -1, Home: -Infinity, End: Infinity };
+    if (Object.hasOwn(acts, event.key)) {
       event.preventDefault();
-      const order = [null, ...this.shown];
-      const at = order.indexOf(this.chosen) + steps[event.key];
-      if (at >= 0 && at < order.length) this.choose(order[at]);
+      acts[event.key]();
+    } else if (Object.hasOwn(steps, event.key) && !byId("details").contains(event.target)) {
+      event.preventDefault();
+      this.move(steps[event.key]);
     }
+  }
+
+  // Choose a pass further down or up the list; one that the filter hides counts where it would stand.
+  move(step) {
+    const order = [null, ...this.shown];
+    let at = order.indexOf(this.chosen);
+    if (at < 0) {
+      const next = order.findIndex((pass) => pass && pass.index > this.chosen.index);
+      at = (next < 0 ? order.length : next) - (step > 0 ? 1 : 0);
+    }
+    const to = Math.max(0, Math.min(order.length - 1, at + step));
+    if (order[to] !== this.chosen) this.choose(order[to]);
   }
 
   // --- the list
@@ -119,15 +152,18 @@ class Page {
   mark() {
     const id = this.chosen ? `pass-${this.chosen.index}` : "pass-overview";
     for (const item of byId("passes").children) item.setAttribute("aria-selected", item.id === id);
-    byId("passes").setAttribute("aria-activedescendant", id);
+    if (byId(id)) byId("passes").setAttribute("aria-activedescendant", id);
+    else byId("passes").removeAttribute("aria-activedescendant");
     byId(id)?.scrollIntoView({ block: "nearest" });
   }
 
   choose(pass) {
     this.chosen = pass;
     this.place = 0;
+    this.places = [];
     this.mark();
     byId("main").replaceChildren(...(pass ? this.passView(pass) : this.overview()));
+    if (this.places.length) this.draw();
     byId("main").scrollTop = 0;
   }
 
@@ -138,132 +174,145 @@ class Page {
     this.before = this.run.state(position);
     this.after = this.run.state(position + 1);
     this.places = places(this.run, pass);
-    const pictures = make("div", { id: "pictures" });
     const parts = [make("h2", {}, pass.spec)];
     const about = this.held.summaries?.[pass.name];
     if (about) parts.push(make("p", { class: "note" }, about));
+    const distances = this.run.distancesAfter(pass);
+    if (distances.length) parts.push(make("h3", {}, "Distance from the source's answers after it"), this.distances(distances));
+    if (this.places.length) parts.push(make("h3", {}, "What changed, drawn"), this.drawings());
     if (!pass.hunks.length) parts.push(make("p", { class: "note" }, "It changed nothing."));
-    else parts.push(make("h3", {}, "Before and after"), this.sides(pass));
-    if (this.places.length) parts.push(make("h3", {}, "What changed, drawn"), pictures);
+    else parts.push(make("h3", {}, "Before and after"), sidesTable(this.run.lines, pass.hunks, (line) => this.details(line)));
     if (pass.remarks.length) parts.push(make("h3", {}, "Remarks"), this.remarks(pass));
-    if (this.places.length) this.draw(pictures);
     return parts;
   }
 
-  sides(pass) {
-    const table = make("table", { class: "sides" }, make("tbody"));
-    const rows = pass.hunks.flatMap((hunk) => [{ scope: hunk.scope }, ...this.pair(hunk.lines)]);
-    const more = make("button", { type: "button" });
-    let written = 0;
-    const write = () => {
-      const chunk = rows.slice(written, written + MOST_LINES);
-      table.tBodies[0].append(...chunk.map((row) => this.row(row)));
-      written += chunk.length;
-      more.textContent = `show ${Math.min(MOST_LINES, rows.length - written)} more of ${rows.length - written} lines`;
-      more.hidden = written >= rows.length;
-    };
-    more.addEventListener("click", write);
-    write();
-    return make("div", {}, table, more);
+  distances(rows) {
+    const cells = (tag, ...texts) => texts.map((text) => make(tag, {}, text));
+    return make("table", { class: "distances" },
+      make("thead", {}, make("tr", {}, ...cells("th", "output", "largest difference", "largest relative difference", "within the promise"))),
+      make("tbody", {}, ...rows.map((row) => make("tr", { class: row.ok ? null : "bad" },
+        ...cells("td", row.output, farText(row.max_abs), farText(row.max_rel), row.ok ? "yes" : "NO")))));
   }
 
-  // Lines side by side: what went beside what came, unchanged lines on both sides.
-  pair(lines) {
-    const rows = [];
-    let gone = [], came = [];
-    const flush = () => {
-      const left = [...gone];
-      const pairs = came.map((number) => {
-        const name = this.name(number);
-        const at = left.findIndex((other) => other !== undefined && this.name(other) === name);
-        return [at >= 0 ? left.splice(at, 1)[0] : undefined, number];
-      });
-      while (left.length) {
-        const free = pairs.find(([was]) => was === undefined);
-        if (free) free[0] = left.shift();
-        else pairs.push([left.shift(), undefined]);
-      }
-      rows.push(...pairs);
-      gone = [];
-      came = [];
-    };
-    for (const [sign, number] of lines) {
-      if (sign === "-") gone.push(number);
-      else if (sign === "+") came.push(number);
-      else { flush(); rows.push([number, number, true]); }
-    }
-    flush();
-    return rows;
+  // The drawings, with what chooses the place and the size.
+  drawings() {
+    const button = (text, name, act) => make("button", { type: "button", onclick: act, "aria-label": name, title: name }, text);
+    const many = this.places.length > 1;
+    const chooser = make("div", { class: "chooser" },
+      many ? button("‹", "previous place ( [ )", () => this.go(-1)) : null,
+      make("span", { id: "place", "aria-live": "polite" }),
+      many ? button("›", "next place ( ] )", () => this.go(1)) : null,
+      make("span", { class: "end" }),
+      button("−", "smaller ( - )", () => this.zoomBy(0.8)),
+      button("fit", "fit ( 0 )", () => this.zoomBy(null)),
+      button("+", "larger ( + )", () => this.zoomBy(1.25)));
+    return make("div", { id: "pictures" }, chooser, make("div", { class: "pictures" }), make("div", { id: "nearby" }));
   }
 
-  name(number) {
-    const line = this.run.lines[number];
-    return line.outputs?.[0] ?? line.name ?? line.text.replace(/[\d.]+$/, "");
+  go(step) {
+    if (this.places.length < 2) return;
+    this.place = (this.place + step + this.places.length) % this.places.length;
+    this.draw();
   }
 
-  row(row) {
-    if (row.scope !== undefined) return make("tr", { class: "scope" }, make("td", { colspan: 2 }, row.scope));
-    const [was, now, same] = row;
-    const cell = (number, other, kind) => {
-      if (number === undefined) return make("td");
-      const line = this.run.lines[number];
-      const whole = same || other === undefined || this.name(number) !== this.name(other);
-      return make("td", { class: same ? null : kind, "data-line": line.op ? number : null, onclick: line.op ? () => this.details(line) : () => {} },
-        ...(whole ? [line.text] : difference(line.text, this.run.lines[other].text)));
-    };
-    return make("tr", {}, cell(was, now, "gone"), cell(now, was, "came"));
+  // Draw larger or smaller; null lets the drawing fit again.
+  zoomBy(factor) {
+    this.zoom = factor === null ? null : Math.min(4, Math.max(0.1, (this.zoom ?? this.scale()) * factor));
+    this.applyZoom();
   }
 
-  draw(box) {
+  scale() {
+    const drawn = document.querySelector("svg.graph");
+    return drawn && drawn.viewBox.baseVal.width ? drawn.getBoundingClientRect().width / drawn.viewBox.baseVal.width : 1;
+  }
+
+  applyZoom() {
+    for (const drawn of document.querySelectorAll("svg.graph"))
+      drawn.style.width = this.zoom === null ? "" : `${this.zoom * drawn.viewBox.baseVal.width}px`;
+  }
+
+  // Draw the chosen place.
+  draw() {
     const place = this.places[this.place];
+    const { lines } = this.run;
+    const drawn = new Set();
     const side = (state, numbers, kind, caption) => {
       const changed = new Set(numbers);
       const picture = state.around(numbers, place.scope, MOST_DRAWN);
+      for (const number of picture.nodes) drawn.add(number);
       const left = picture.left ? `, ${picture.left} of ${numbers.length} changed nodes not drawn` : "";
-      return make("figure", {}, make("figcaption", {}, caption + left),
-        drawGraph(this.run.lines, picture, (number) => (changed.has(number) ? kind : ""), (line) => this.details(line)));
+      return make("figure", { "aria-label": caption }, make("figcaption", {}, caption + left),
+        picture.nodes.length ? drawGraph(lines, picture, (number) => (changed.has(number) ? kind : ""), (line) => this.details(line))
+          : make("p", { class: "note" }, "no node here"));
     };
-    const around = place.before.length ? place.before : place.after.flatMap((number) => this.run.lines[number].inputs)
-      .map((name) => this.before.producers.get(space(place.scope) + name)).filter((number) => number !== undefined);
-    const left = place.after.length ? place.after : place.before.flatMap((number) => this.run.lines[number].outputs)
-      .flatMap((name) => this.after.readers.get(space(place.scope) + name) ?? []);
-    const go = (step) => () => {
-      this.place = (this.place + step + this.places.length) % this.places.length;
-      this.draw(box);
-    };
-    const chooser = this.places.length > 1 ? make("div", { class: "chooser" },
-      make("button", { type: "button", onclick: go(-1), "aria-label": "previous place" }, "‹"),
-      make("span", { id: "place" }, `place ${this.place + 1} of ${this.places.length}`),
-      make("button", { type: "button", onclick: go(1), "aria-label": "next place" }, "›")) : "";
-    const before = side(this.before, place.before.length ? place.before : around, place.before.length ? "gone" : "", "before");
-    const after = side(this.after, place.after.length ? place.after : left, place.after.length ? "came" : "", "after");
-    box.replaceChildren(chooser, make("div", { class: "pictures" }, before, after));
+    const around = place.before.length ? place.before : place.after.flatMap((number) => lines[number].inputs)
+      .map((name) => this.before.maker(place.scope, name)).filter((number) => number !== undefined);
+    const left = place.after.length ? place.after : place.before.flatMap((number) => lines[number].outputs)
+      .filter(Boolean).flatMap((name) => this.after.readers(place.scope, name));
+    const before = side(this.before, [...new Set(around)], place.before.length ? "gone" : "", "before");
+    const after = side(this.after, [...new Set(left)], place.after.length ? "came" : "", "after");
+    const inside = place.scope === "model" || place.scope === "nodes" ? "" : `, in ${place.scope}`;
+    byId("place").textContent = this.places.length > 1 ? `place ${this.place + 1} of ${this.places.length}${inside}` : inside.slice(2);
+    document.querySelector("#pictures .pictures").replaceChildren(before, after);
+    this.applyZoom();
+    for (const figure of [before, after]) center(figure);
+    byId("nearby").replaceChildren(...this.nearby([...drawn].map((number) => lines[number])));
+  }
+
+  // What this pass says of the nodes drawn, and what others say that is in their way there.
+  nearby(lines) {
+    const said = this.run.remarksAt(lines)
+      .filter(({ pass, remark }) => pass === this.chosen || remark.kind !== "applied");
+    if (!said.length) return [];
+    const items = said.slice(0, MOST_NEARBY).map(({ pass, remark, where }) => make("li", {},
+      pass === this.chosen ? null : this.link(pass), pass === this.chosen ? null : ": ",
+      make("b", {}, remark.kind), ` at ${where}`, ruleText(remark, pass), remark.why ? `: ${remark.why}` : ""));
+    if (said.length > MOST_NEARBY) items.push(make("li", { class: "note" }, `and ${said.length - MOST_NEARBY} more`));
+    return [make("details", { open: said.length <= FEW_NEARBY }, make("summary", {}, `Remarks at these nodes (${said.length})`), make("ul", { class: "remarks" }, ...items))];
+  }
+
+  link(pass) {
+    return make("a", { href: "#", onclick: (event) => { event.preventDefault(); this.show(pass); } }, `${pass.index} ${pass.name}`);
   }
 
   remarks(pass) {
-    const shown = pass.remarks.slice(0, 200).map((remark) => make("li", {},
-      make("b", {}, remark.kind), remark.rule === pass.name ? "" : ` ${remark.rule}`, remark.why ? `: ${remark.why}` : "",
+    const shown = pass.remarks.slice(0, MOST_REMARKS).map((remark) => make("li", {},
+      make("b", {}, remark.kind), ruleText(remark, pass), remark.why ? `: ${remark.why}` : "",
       make("span", { class: "note" }, ` at ${remark.where.slice(0, 12).join(", ")}${remark.where.length > 12 ? ` and ${remark.where.length - 12} more` : ""}`)));
+    const left = pass.remarks.length - shown.length;
+    if (left > 0) shown.push(make("li", { class: "note" }, `and ${countText(left)} more reasons; burnish explain MODEL ${pass.name} --all`));
     return make("ul", { class: "remarks" }, ...shown);
   }
 
   // --- a node
 
   details(line) {
-    const events = this.run.story(line).map(({ pass, kind, text }) => make("li", {},
-      make("a", { href: "#", onclick: (event) => { event.preventDefault(); this.show(pass); } }, `${pass.index} ${pass.name}`), `: ${kind}`, text ? ` ${text}` : ""));
+    const events = this.run.story(line).map(({ pass, kind, text }) => make("li", {}, this.link(pass), `: ${kind}`, text ? ` ${text}` : ""));
     const entry = (name, ...held) => [make("dt", {}, name), make("dd", {}, ...held)];
     const sources = line.sources.length ? line.sources : [`it is a node of the source: ${line.label}`];
+    const close = make("button", { type: "button", onclick: () => this.close() }, "close");
+    if (!byId("details").contains(document.activeElement)) this.opener = document.activeElement;
     byId("details").replaceChildren(
-      make("button", { type: "button", onclick: () => { byId("details").hidden = true; } }, "close"),
+      close,
       make("h2", {}, `${line.op} `, make("small", {}, line.label)),
       make("code", {}, line.text),
-      make("dl", {}, ...entry("made from", make("span", { id: "sources" }, sources.join(", "))),
+      make("dl", {}, ...(this.compares ? [] : entry("made from", make("span", { id: "sources" }, sources.join(", ")))),
         ...entry("reads", line.inputs.filter(Boolean).join(", ") || "nothing"),
         ...entry("makes", line.outputs.filter(Boolean).join(", "))),
-      make("h3", {}, "Passes and remarks"),
-      events.length ? make("ul", { class: "remarks" }, ...events) : make("p", { class: "note" }, "no pass touched it or spoke of it"));
+      make("h3", {}, this.compares ? "Where it differs" : "Passes and remarks"),
+      events.length ? make("ul", { class: "remarks" }, ...events)
+        : make("p", { class: "note" }, this.compares ? "it is the same in both" : "no pass touched it or spoke of it"));
     byId("details").hidden = false;
+    byId("details").scrollTop = 0;
+    close.focus();
+  }
+
+  // Close the details; the focus goes back to where they were opened.
+  close() {
+    if (byId("details").hidden) return;
+    byId("details").hidden = true;
+    if (this.opener?.isConnected) this.opener.focus({ preventScroll: true });
+    else byId("passes").focus({ preventScroll: true });
   }
 
   show(pass) {
@@ -281,14 +330,14 @@ class Page {
   overview() {
     const { history } = this.held;
     const changed = this.run.changed();
-    if (!changed.length) return [make("h2", {}, "No pass changed anything.")];
+    if (!changed.length) return [make("h2", {}, this.compares ? "No difference." : "No pass changed anything.")];
     const cascade = (title, key, format) => {
       const moving = changed.filter((pass) => pass.before[key] !== pass.after[key]);
       const steps = moving.map((pass) => ({
         label: `${pass.index} ${pass.name}`, before: pass.before[key], after: pass.after[key], choose: () => this.show(pass),
       }));
       const total = (label, value) => ({ label, before: 0, after: value, total: true });
-      return drawWaterfall(title, [total("source", changed[0].before[key]), ...steps, total("result", changed.at(-1).after[key])], format);
+      return drawWaterfall(title, [total(this.compares ? "before" : "source", changed[0].before[key]), ...steps, total(this.compares ? "after" : "result", changed.at(-1).after[key])], format);
     };
     const start = this.run.state(0).histogram(), end = this.run.state(this.run.passes.length).histogram();
     return [
@@ -303,13 +352,15 @@ class Page {
   }
 }
 
-// A text with what differs from another marked: all between their common start and end.
-function difference(text, other) {
-  let start = 0;
-  while (start < text.length && text[start] === other[start]) start += 1;
-  let end = 0;
-  while (end < Math.min(text.length, other.length) - start && text.at(-1 - end) === other.at(-1 - end)) end += 1;
-  return [text.slice(0, start), make("mark", {}, text.slice(start, text.length - end)), text.slice(text.length - end)];
+const ruleText = (remark, pass) => (remark.rule === pass.name ? "" : ` ${remark.rule}`);
+
+// Scroll a figure to the first node that changed.
+function center(figure) {
+  const node = figure.querySelector(".node.gone, .node.came");
+  if (!node) return;
+  const [at, frame] = [node.getBoundingClientRect(), figure.getBoundingClientRect()];
+  figure.scrollLeft += at.left + at.width / 2 - frame.left - frame.width / 2;
+  figure.scrollTop += at.top + at.height / 2 - frame.top - frame.height / 2;
 }
 
 window.page = new Page(JSON.parse(byId("data").textContent));

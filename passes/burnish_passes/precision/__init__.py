@@ -1,0 +1,1 @@
+"""Numbers with fewer bits that are still floating-point."""

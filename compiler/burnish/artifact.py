@@ -110,7 +110,7 @@ class Manifest:
         """
         try:
             held = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             mend = "name a folder that burnish compile wrote"
             raise InputError("there is no manifest here", where=str(path), mend=mend) from None
         except (OSError, ValueError) as error:

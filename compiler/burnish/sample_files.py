@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from burnish.errors import BuildError, InputError
+from burnish.files import replacing
 
 __all__ = ["is_plain", "is_writable", "write_samples"]
 
@@ -32,19 +33,15 @@ def write_samples(feeds: Sequence[Mapping[str, Any]], paths: Sequence[Path]) -> 
     """
     for each, path in zip(feeds, paths, strict=True):
         arrays = {name: _storable(name, value) for name, value in each.items()}
-        part = path.with_name(f".{path.name}.part")
         try:
-            with part.open("wb") as file:
+            with replacing(path) as part, part.open("wb") as file:
                 np.savez(file, **arrays)
-            part.replace(path)
         except OSError as error:
             raise BuildError(
                 f"the sample cannot be written ({error.strerror or error})",
                 where=str(path),
                 mend="check the folder, its permissions and the free space",
             ) from error
-        finally:
-            part.unlink(missing_ok=True)
 
 
 def _as_array(value: Any) -> Any:

@@ -13,6 +13,7 @@ from typing import BinaryIO
 import onnx
 
 from burnish.errors import ModelError
+from burnish.files import replacing
 from burnish.ir import ExternalTensor, Model, TensorProtocol
 from burnish.memory import without_collection
 from burnish.serial.encoding import Part, encode
@@ -149,13 +150,8 @@ def _write(tensor: TensorProtocol, file: BinaryIO) -> None:
 @contextmanager
 def _replacing(path: Path) -> Iterator[BinaryIO]:
     """A new file in the same folder that takes the place of ``path`` when all went well."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with temporary.open("wb") as file:
-            yield file
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        yield file
 
 
 def _save_beside(

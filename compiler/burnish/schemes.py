@@ -81,7 +81,8 @@ def plan_within(
     judge: Callable[[Model], CalibrationData] | None = None,
     state: str | os.PathLike[str] | None = None,
     progress: Callable[[str], None] | None = None,
-    **bound: Mapping[str, Any],
+    input_shapes: Mapping[str, Sequence[int]] | None = None,
+    dims: Mapping[str, int] | None = None,
 ) -> Plan:
     """Find the layers that have to stay float for a model to lose no more than is allowed.
 
@@ -96,12 +97,20 @@ def plan_within(
         judge: reads the samples to judge by; None: those of the calibration.
         state: a file that keeps what was measured, to go on from.
         progress: told of each model that is built.
-        bound: ``input_shapes`` and ``dims``.
+        input_shapes: shapes to bind, by input name.
+        dims: sizes to bind, by symbolic dimension name.
 
     Raises:
         InputError: when something does not fit, or the scheme quantizes no layer.
     """
-    base = optimize(source, passes=f"O{level}", target=target, record=False, **bound).model  # type: ignore[arg-type]
+    base = optimize(
+        source,
+        passes=f"O{level}",
+        target=target,
+        input_shapes=input_shapes,
+        dims=dims,
+        record=False,
+    ).model
     after = _scheme(scheme)
     run = functools.partial(optimize, base, target=target, calibration=calibration)
     whole = run(passes=after, allow=Exactness.LOSSY)

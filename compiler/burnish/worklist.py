@@ -94,6 +94,7 @@ class Worklist:
         while self._queue:
             node = self._queue.popleft()
             self._queued.discard(node)
+            # A removed node is in no graph, and nothing is found for None.
             state = self._scopes.get(node.graph)  # type: ignore[arg-type]
             if state is not None:
                 return node, state.scope

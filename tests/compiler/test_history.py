@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[2]
 CORPUS = Path(os.environ.get("BURNISH_CORPUS", ROOT.parent / "shared/corpus"))
 DIGITS = ROOT / "models/burnish_models/digits/digits.onnx"
 SCHEMA = json.loads((ROOT / "docs/schema/history.schema.json").read_text())
-TEN = (
+CORPUS_MODELS = (
     "arch/bert_tiny_legacy",
     "arch/cond_scan_dynamo",
     "arch/deepspeech_gru_legacy",
@@ -82,7 +82,7 @@ def test_the_diffs_of_a_zoo_model_account_for_every_difference(model: ZooModel) 
     check_replay(model.proto())
 
 
-@pytest.mark.parametrize("name", TEN)
+@pytest.mark.parametrize("name", CORPUS_MODELS)
 def test_the_diffs_of_a_corpus_model_account_for_every_difference(name: str) -> None:
     path = CORPUS / f"{name}.onnx"
     if not path.exists():

@@ -60,8 +60,7 @@ def test_another_source_changes_what_a_pass_does(
     assert "source.sha256" in {name for name, _, _ in found.facts}
     changed = found.passes[0]
     assert changed.before == changed.after
-    signs = {line[:4] for line in changed.lines}
-    assert signs == {"-  +", "+  +", "-  -", "+  -", "   n"} or signs == {"-  +", "+  +", "   n"}
+    assert {"-  +", "+  +"} <= {line[:4] for line in changed.lines}
     assert not found.only("no-such-pass")
     assert found.only(changed.name).passes == (changed,)
 

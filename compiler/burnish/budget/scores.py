@@ -127,16 +127,12 @@ class Agreement(_OverClasses):
         self._same: dict[str, int] = {}
         self._all: dict[str, int] = {}
 
-    @property
-    def decisions(self) -> int:  # type: ignore[override]
-        """How many decisions were compared."""
-        return max(self._all.values(), default=0)
-
     def add(self, reference: Answers, result: Answers) -> None:
         for name, one, other in self.pairs(reference, result):
             same = _largest(one) == _largest(other)
             self._same[name] = self._same.get(name, 0) + int(same.sum())
             self._all[name] = self._all.get(name, 0) + same.size
+            self.decisions = max(self.decisions, self._all[name])
 
     def value(self) -> float:
         return min((self._same[name] / max(self._all[name], 1) for name in self._all), default=1.0)

@@ -15,6 +15,7 @@ from typing import Any
 
 from burnish.budget.metrics import Measured
 from burnish.errors import InputError
+from burnish.files import replacing
 
 __all__ = ["State"]
 
@@ -59,14 +60,10 @@ class State:
         """
         if self._path is None:
             return
-        temporary = self._path.with_name(f".{self._path.name}.{os.getpid()}.part")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            try:
+            with replacing(self._path) as temporary:
                 temporary.write_text(json.dumps(self._json(), indent=1, allow_nan=False) + "\n")
-                temporary.replace(self._path)
-            finally:
-                temporary.unlink(missing_ok=True)
         except OSError as error:
             what = f"the state of the search cannot be written ({error.strerror or error})"
             raise InputError(what, where=str(self._path), mend="name another file") from error

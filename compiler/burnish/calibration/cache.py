@@ -26,6 +26,7 @@ import numpy as np
 from burnish.calibration.histogram import Histogram
 from burnish.calibration.statistics import ChannelStatistics, TensorStatistics
 from burnish.errors import InputError
+from burnish.files import replacing
 
 __all__ = ["Cache", "Wanted"]
 
@@ -74,15 +75,10 @@ class Cache:
         """
         part = self._path(list(found), ".part.npz")
         path = self._path(list(found), ".npz") if done else part
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            try:
-                with temporary.open("wb") as file:
-                    np.savez(file, **_packed(found, samples))
-                temporary.replace(path)
-            finally:
-                temporary.unlink(missing_ok=True)
+            with replacing(path) as temporary, temporary.open("wb") as file:
+                np.savez(file, **_packed(found, samples))
             if done:
                 part.unlink(missing_ok=True)
         except OSError as error:

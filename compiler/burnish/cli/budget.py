@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import runpy
 from collections.abc import Mapping
@@ -50,7 +51,7 @@ def plan_of(
         raise InputError("a budget needs data to judge by", mend="give it with --data")
     judge = None
     if arguments.judge is not None:
-        judge = lambda model: read_data(arguments.judge, model)  # noqa: E731
+        judge = functools.partial(read_data, arguments.judge)
     plan = plan_within(
         arguments.model,
         arguments.scheme,

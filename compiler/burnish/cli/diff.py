@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from burnish.cli.options import add_pipeline_options, pipeline_keywords, shape_keywords
-from burnish.cli.pages import check_page, tell_page, write_page
+from burnish.cli.pages import check_page, tell_page, write_text
 from burnish.cli.screen import Screen
 from burnish.errors import InputError
 
@@ -169,7 +169,7 @@ def _write_comparison(
 ) -> None:
     from burnish.views.page import render_page
 
-    write_page(page, render_page(history, title=history.model, steps="parts"))
+    write_text(page, render_page(history, title=history.model, steps="parts"))
     tell_page(page, screen, json=arguments.json)
 
 
@@ -205,7 +205,7 @@ def _one(arguments: argparse.Namespace, screen: Screen) -> int:
         for picture in write_pictures(_history(done, arguments), arguments.pictures):
             screen.say(f"drawn: {picture}")
     if page is not None:
-        write_page(page, _page(done, arguments))
+        write_text(page, _page(done, arguments))
         tell_page(page, screen, json=arguments.json)
         return 0
     values = _values(done, arguments.node)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from burnish.cli.screen import Screen
 from burnish.errors import InputError
+from burnish.files import replacing
 
-__all__ = ["check_page", "tell_page", "write_page", "write_text"]
+__all__ = ["check_page", "tell_page", "write_text"]
 
 _MARK = '<meta name="generator" content="burnish">'
 """Stands near the beginning of every page of ours."""
@@ -61,26 +61,18 @@ def tell_page(path: Path, screen: Screen, *, json: bool) -> None:
         screen.result(str(path))
 
 
-def write_page(path: Path, text: str) -> None:
-    """Write a page; see :func:`write_text`."""
-    write_text(path, text)
-
-
 def write_text(path: Path, text: str) -> None:
     """Write a file; it appears whole or not at all.
 
     Raises:
         InputError: when it cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
+        with replacing(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
     except OSError as error:
         raise InputError(
             f"it cannot be written ({error.strerror or error})",
             where=str(path),
             mend="check the folder, its permissions and the free space",
         ) from error
-    finally:
-        temporary.unlink(missing_ok=True)

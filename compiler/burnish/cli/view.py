@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from burnish.cli.pages import check_page, tell_page, write_page
+from burnish.cli.pages import check_page, tell_page, write_text
 from burnish.cli.screen import Screen
 
 SUMMARY = "show what each pass did to a compiled model, as one page for a browser"
@@ -28,7 +28,7 @@ def run(arguments: argparse.Namespace, screen: Screen) -> int:
     folder = Path(arguments.artifact)
     default = f"{folder.resolve().name or 'artifact'}.html"
     path = check_page(arguments.output or default, [arguments.artifact])
-    write_page(path, render_artifact(folder))
+    write_text(path, render_artifact(folder))
     tell_page(path, screen, json=arguments.json)
     if arguments.open:
         import webbrowser

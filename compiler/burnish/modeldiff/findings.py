@@ -197,8 +197,9 @@ class NodeDiff:
     @property
     def is_renamed(self) -> bool:
         """Whether the two models call its results differently."""
-        both = self.before is not None and self.after is not None
-        return both and self.before.outputs != self.after.outputs  # type: ignore[union-attr]
+        if self.before is None or self.after is None:
+            return False
+        return self.before.outputs != self.after.outputs
 
     def json(self) -> dict[str, Any]:
         """All of it."""

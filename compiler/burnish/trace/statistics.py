@@ -154,6 +154,7 @@ def _digits(dtype: np.dtype[Any]) -> tuple[int, float]:
         return dtype.itemsize, 0.0
     import ml_dtypes
 
+    # ml_dtypes gives finfo no types.
     eps: Any = ml_dtypes.finfo(dtype).eps  # type: ignore[no-untyped-call]
     return dtype.itemsize, -float(eps)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from burnish.errors import InputError, MissingDependency
+from burnish.files import replacing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -107,18 +108,15 @@ def write_figure(figure: Figure, path: Path) -> Path:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     FigureCanvasAgg(figure)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        figure.savefig(temporary, format="png", dpi=120, metadata={"Software": None})
-        temporary.replace(path)
+        with replacing(path) as temporary:
+            figure.savefig(temporary, format="png", dpi=120, metadata={"Software": None})
     except OSError as error:
         raise InputError(
             f"the picture cannot be written ({error.strerror or error})",
             where=str(path),
             mend="check the folder, its permissions and the free space",
         ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
     return path
 
 

@@ -30,7 +30,7 @@ from burnish.ir import Array, Model, label
 from burnish.loading import load
 from burnish.passdef import Exactness
 from burnish.pipeline import Pipeline
-from burnish.registry import pass_types, presets
+from burnish.registry import presets
 from burnish_models import path
 
 DIGITS = path("digits")
@@ -86,8 +86,6 @@ class Quantizer:
 
 @pytest.fixture(scope="module")
 def quantizer() -> Quantizer:
-    if "insert-qdq" not in pass_types():
-        pytest.skip("there is no pass insert-qdq")
     images, _ = arrays()
     samples = [{"image": image[None]} for image in images[:100]]
     return Quantizer(planted(), Calibration.of(samples))

@@ -154,8 +154,8 @@ def test_where_the_metric_sees_nothing_the_noise_ranks() -> None:
     )
     assert plan.kept == {"c"}
     assert [item.alone for item in plan.layers] == [0.0, 0.0, 0.0]
-    levels = {item.layer: item.noise for item in plan.layers}
-    assert levels["c"] > levels["a"] > levels["b"] > 0  # type: ignore[operator]
+    levels = {item.layer: item.noise or 0.0 for item in plan.layers}
+    assert levels["c"] > levels["a"] > levels["b"] > 0
 
 
 def test_stopped_early_the_best_so_far_is_kept() -> None:

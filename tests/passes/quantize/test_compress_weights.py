@@ -94,7 +94,7 @@ def test_a_table_and_recurrent_weights() -> None:
     assert distance(answers(done.model, feeds), answers(source, feeds)) < 0.05
 
 
-def test_a_weight_in_a_function_or_another_place_is_decoded_once() -> None:
+def test_a_weight_with_two_readers_is_decoded_once() -> None:
     text = """g (float[B,64] x) => (float[B,64] y) {
         a = MatMul (x, w)
         b = Relu (a)
